@@ -1,0 +1,3 @@
+//! Entry point of the `voicegw` binary.
+
+fn main() {}
