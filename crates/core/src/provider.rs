@@ -1,0 +1,98 @@
+//! What the engine knows of a provider: its name, its addresses, what it bills and which price that is.
+//! The implementations live in the `providers` crate, one folder each.
+
+use crate::{Modality, Status, Usage};
+
+/// How far a request got. Decides what a provider bills when there is no usage message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Nothing reached the provider: no connection.
+    NotSent,
+    /// It was sent, and nothing came back.
+    Sent,
+    /// The provider refused it with this HTTP status or close code.
+    Refused(u16),
+    /// The provider began to answer.
+    Answered,
+}
+
+/// What was seen of one attempt, from which the provider's rule makes the billed quantities.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The modality.
+    pub modality: Modality,
+    /// The model, without provider and suffix.
+    pub model: &'a str,
+    /// How it ended.
+    pub status: Status,
+    /// How far it got.
+    pub reach: Reach,
+    /// Counted on the wire: sent characters, sent audio, session time.
+    pub wire: Usage,
+    /// From the provider's own usage messages.
+    pub reported: Usage,
+    /// Computed from the text that passed; made only when an answer has no usage message.
+    pub estimated: Usage,
+}
+
+/// What a price depends on beside the quantities.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PriceQuery<'a> {
+    /// The model, without provider and suffix.
+    pub model: &'a str,
+    /// The language asked for, such as `multi`.
+    pub language: Option<&'a str>,
+    /// Whether audio or text is streamed, not sent as one body.
+    pub streaming: bool,
+    /// The voice asked for.
+    pub voice: Option<&'a str>,
+}
+
+/// Which price a request means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PriceRef {
+    /// An entry of the price book: provider and model reference, and the voice class if one is known.
+    Book {
+        /// The provider's id in the price book.
+        provider: &'static str,
+        /// The model reference to look up.
+        model: String,
+        /// The voice class, such as `pvc`.
+        voice_class: Option<&'static str>,
+    },
+    /// A runtime on the owner's machine: exactly 0.
+    Local,
+}
+
+/// One provider, as the engine sees it. An implementation never names another provider.
+pub trait Provider: Send + Sync {
+    /// The type name, such as `deepgram`.
+    fn id(&self) -> &'static str;
+
+    /// The modalities it offers.
+    fn modalities(&self) -> &'static [Modality];
+
+    /// The environment variable of its key; `None` for a runtime that needs no key.
+    fn key_variable(&self) -> Option<&'static str>;
+
+    /// The path that LiveKit's plugin for this modality and model expects at the end of its `base_url`.
+    fn endpoint(&self, modality: Modality, model: &str) -> &'static str;
+
+    /// Path endings an owner may have written after the origin and prefix, the longest first.
+    fn known_endings(&self) -> &'static [&'static str];
+
+    /// The price a request means.
+    fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef;
+
+    /// The billed quantities of an attempt, by this provider's own rules.
+    fn bill(&self, facts: &Facts<'_>) -> Usage;
+
+    /// The `base_url` to give to LiveKit's plugin for what an owner wrote: the origin with its prefix, the same
+    /// with `/v1`, or the plugin's full path all mean the same.
+    fn plugin_base_url(&self, modality: Modality, model: &str, written: &str) -> String {
+        let trimmed = written.trim_end_matches('/');
+        let stem =
+            self.known_endings().iter().find_map(|ending| trimmed.strip_suffix(ending)).unwrap_or(trimmed);
+        format!("{}{}", stem.trim_end_matches('/'), self.endpoint(modality, model))
+    }
+}
