@@ -46,6 +46,8 @@ pub struct PriceQuery<'a> {
     pub streaming: bool,
     /// The voice asked for.
     pub voice: Option<&'a str>,
+    /// The class the owner's configuration gives that voice, such as `pvc`; no API reports it.
+    pub voice_class: Option<&'a str>,
 }
 
 /// Which price a request means.
@@ -58,10 +60,19 @@ pub enum PriceRef {
         /// The model reference to look up.
         model: String,
         /// The voice class, such as `pvc`.
-        voice_class: Option<&'static str>,
+        voice_class: Option<String>,
     },
     /// A runtime on the owner's machine: exactly 0.
     Local,
+    /// The price book would answer with the price of another product, so none is asked for.
+    Unpriced(&'static str),
+}
+
+impl PriceRef {
+    /// A reference into the price book without a voice class.
+    pub fn book(provider: &'static str, model: impl Into<String>) -> PriceRef {
+        PriceRef::Book { provider, model: model.into(), voice_class: None }
+    }
 }
 
 /// One provider, as the engine sees it. An implementation never names another provider.

@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_last_quantity_still_fits_the_packed_sources() {
-        assert!(Quantity::COUNT * SOURCE_BITS < 63);
+        const { assert!(Quantity::COUNT * SOURCE_BITS < 63) };
         assert_eq!(Quantity::ALL[Quantity::COUNT - 1] as usize, Quantity::COUNT - 1);
     }
 }

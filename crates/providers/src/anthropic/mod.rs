@@ -1,0 +1,40 @@
+//! Anthropic: the Messages API. <https://platform.claude.com/docs>, read 2026-11.
+
+use crate::shared::billing;
+use vg_core::{
+    Modality, Usage,
+    provider::{Facts, PriceQuery, PriceRef, Provider},
+};
+
+/// The Anthropic provider.
+pub struct Anthropic;
+
+impl Provider for Anthropic {
+    fn id(&self) -> &'static str {
+        "anthropic"
+    }
+
+    fn modalities(&self) -> &'static [Modality] {
+        &[Modality::Llm]
+    }
+
+    fn key_variable(&self) -> Option<&'static str> {
+        Some("ANTHROPIC_API_KEY")
+    }
+
+    fn endpoint(&self, _modality: Modality, _model: &str) -> &'static str {
+        ""
+    }
+
+    fn known_endings(&self) -> &'static [&'static str] {
+        &["/v1/messages", "/v1"]
+    }
+
+    fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {
+        PriceRef::book("anthropic", query.model)
+    }
+
+    fn bill(&self, facts: &Facts<'_>) -> Usage {
+        billing::tokens(facts)
+    }
+}

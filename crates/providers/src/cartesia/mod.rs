@@ -1,0 +1,50 @@
+//! Cartesia: Sonic text to speech and Ink speech to text. <https://docs.cartesia.ai>, read 2026-11.
+
+mod usage;
+
+use vg_core::{
+    Modality, Usage,
+    provider::{Facts, PriceQuery, PriceRef, Provider},
+};
+
+/// The Cartesia provider.
+pub struct Cartesia;
+
+impl Provider for Cartesia {
+    fn id(&self) -> &'static str {
+        "cartesia"
+    }
+
+    fn modalities(&self) -> &'static [Modality] {
+        &[Modality::Stt, Modality::Tts]
+    }
+
+    fn key_variable(&self) -> Option<&'static str> {
+        Some("CARTESIA_API_KEY")
+    }
+
+    fn endpoint(&self, _modality: Modality, _model: &str) -> &'static str {
+        ""
+    }
+
+    fn known_endings(&self) -> &'static [&'static str] {
+        &[
+            "/stt/turns/websocket",
+            "/stt/websocket",
+            "/tts/websocket",
+            "/tts/bytes",
+            "/tts/sse",
+            "/stt",
+            "/tts",
+            "/v1",
+        ]
+    }
+
+    fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {
+        usage::price_ref(query)
+    }
+
+    fn bill(&self, facts: &Facts<'_>) -> Usage {
+        usage::bill(facts)
+    }
+}

@@ -1,0 +1,47 @@
+//! Deepgram: streaming and pre-recorded speech to text (`/v1/listen`, Flux on `/v2/listen`) and Aura text to
+//! speech (`/v1/speak`). <https://developers.deepgram.com>, read 2026-11.
+
+mod usage;
+
+use vg_core::{
+    Modality, Usage,
+    provider::{Facts, PriceQuery, PriceRef, Provider},
+};
+
+/// The Deepgram provider.
+pub struct Deepgram;
+
+impl Provider for Deepgram {
+    fn id(&self) -> &'static str {
+        "deepgram"
+    }
+
+    fn modalities(&self) -> &'static [Modality] {
+        &[Modality::Stt, Modality::Tts]
+    }
+
+    fn key_variable(&self) -> Option<&'static str> {
+        Some("DEEPGRAM_API_KEY")
+    }
+
+    fn endpoint(&self, modality: Modality, model: &str) -> &'static str {
+        match (modality, model.starts_with("flux")) {
+            (Modality::Tts, false) => "/v1/speak",
+            (Modality::Tts, true) => "/v2/speak",
+            (_, false) => "/v1/listen",
+            (_, true) => "/v2/listen",
+        }
+    }
+
+    fn known_endings(&self) -> &'static [&'static str] {
+        &["/v1/listen", "/v2/listen", "/v1/speak", "/v2/speak", "/v1", "/v2"]
+    }
+
+    fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {
+        usage::price_ref(query)
+    }
+
+    fn bill(&self, facts: &Facts<'_>) -> Usage {
+        usage::bill(facts)
+    }
+}

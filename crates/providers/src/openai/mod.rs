@@ -1,0 +1,42 @@
+//! OpenAI: chat completions, transcription and speech. <https://platform.openai.com/docs/api-reference>,
+//! read 2026-11.
+
+mod usage;
+
+use vg_core::{
+    Modality, Usage,
+    provider::{Facts, PriceQuery, PriceRef, Provider},
+};
+
+/// The OpenAI provider.
+pub struct OpenAi;
+
+impl Provider for OpenAi {
+    fn id(&self) -> &'static str {
+        "openai"
+    }
+
+    fn modalities(&self) -> &'static [Modality] {
+        &[Modality::Stt, Modality::Llm, Modality::Tts]
+    }
+
+    fn key_variable(&self) -> Option<&'static str> {
+        Some("OPENAI_API_KEY")
+    }
+
+    fn endpoint(&self, _modality: Modality, _model: &str) -> &'static str {
+        "/v1"
+    }
+
+    fn known_endings(&self) -> &'static [&'static str] {
+        &["/v1/chat/completions", "/v1/audio/transcriptions", "/v1/audio/speech", "/v1"]
+    }
+
+    fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {
+        usage::price_ref(query)
+    }
+
+    fn bill(&self, facts: &Facts<'_>) -> Usage {
+        usage::bill(facts)
+    }
+}

@@ -1,0 +1,3 @@
+//! Common ground of the providers.
+
+pub mod billing;
