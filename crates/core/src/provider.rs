@@ -2,6 +2,7 @@
 //! The implementations live in the `providers` crate, one folder each.
 
 use crate::{Modality, Status, Usage};
+use std::borrow::Cow;
 
 /// How far a request got. Decides what a provider bills when there is no usage message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,41 @@ pub enum Reach {
     Refused(u16),
     /// The provider began to answer.
     Answered,
+}
+
+/// Which way a frame passed, seen from us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To the provider.
+    Sent,
+    /// From the provider.
+    Received,
+}
+
+/// What a text frame on a provider's wire says that concerns the meter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// Text to speak, in characters.
+    Text(u64),
+    /// Audio to hear, carried inside the text frame, in nanoseconds.
+    Audio(u64),
+    /// Output of the model arrived.
+    Output,
+    /// The provider's count of the audio it processed on this socket, in nanoseconds.
+    AudioProcessed(u64),
+    /// The provider's usage message for one part of the attempt.
+    Usage(Usage),
+    /// An error frame with this status.
+    Refused(u16),
+}
+
+/// A text frame, read for the meter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// Which of the requests that share a socket it belongs to, where the provider says so.
+    pub context: Option<Cow<'a, str>>,
+    /// What it says.
+    pub said: Said,
 }
 
 /// What was seen of one attempt, from which the provider's rule makes the billed quantities.
@@ -94,6 +130,13 @@ pub trait Provider: Send + Sync {
 
     /// The price a request means.
     fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef;
+
+    /// What a text frame says, for the meter. Frames that say nothing countable, and frames that are not
+    /// understood, give nothing: a meter never breaks a call.
+    fn frame<'a>(&self, modality: Modality, direction: Direction, text: &'a str) -> Option<Frame<'a>> {
+        let _ = (modality, direction, text);
+        None
+    }
 
     /// The billed quantities of an attempt, by this provider's own rules.
     fn bill(&self, facts: &Facts<'_>) -> Usage;

@@ -1,10 +1,11 @@
 //! Cartesia: Sonic text to speech and Ink speech to text. <https://docs.cartesia.ai>, read 2026-11.
 
 mod usage;
+mod wire;
 
 use vg_core::{
     Modality, Usage,
-    provider::{Facts, PriceQuery, PriceRef, Provider},
+    provider::{Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
 
 /// The Cartesia provider.
@@ -42,6 +43,10 @@ impl Provider for Cartesia {
 
     fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {
         usage::price_ref(query)
+    }
+
+    fn frame<'a>(&self, _modality: Modality, direction: Direction, text: &'a str) -> Option<Frame<'a>> {
+        wire::frame(direction, text)
     }
 
     fn bill(&self, facts: &Facts<'_>) -> Usage {

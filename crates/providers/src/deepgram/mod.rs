@@ -2,10 +2,11 @@
 //! speech (`/v1/speak`). <https://developers.deepgram.com>, read 2026-11.
 
 mod usage;
+mod wire;
 
 use vg_core::{
     Modality, Usage,
-    provider::{Facts, PriceQuery, PriceRef, Provider},
+    provider::{Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
 
 /// The Deepgram provider.
@@ -39,6 +40,10 @@ impl Provider for Deepgram {
 
     fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {
         usage::price_ref(query)
+    }
+
+    fn frame<'a>(&self, _modality: Modality, direction: Direction, text: &'a str) -> Option<Frame<'a>> {
+        wire::frame(direction, text)
     }
 
     fn bill(&self, facts: &Facts<'_>) -> Usage {

@@ -1,3 +1,4 @@
 //! Common ground of the providers.
 
 pub mod billing;
+pub mod seconds;
