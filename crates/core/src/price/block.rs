@@ -1,0 +1,253 @@
+//! Price blocks: the rates of a model, and which of several blocks is in force at a time.
+
+use super::calendar::{Date, TimeOfDay, Timestamp};
+use super::error::PriceError;
+use crate::decimal::Decimal;
+
+/// What a rate is charged for. Amounts are US dollars per million tokens, or per thousand of anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateKind {
+    /// Per 1,000,000 prompt tokens that are neither cached nor audio, as far as those have their own rates.
+    InputMtok,
+    /// Per 1,000,000 tokens written to a cache.
+    CacheWriteMtok,
+    /// Per 1,000,000 tokens read from a cache.
+    CacheReadMtok,
+    /// Per 1,000,000 generated tokens.
+    OutputMtok,
+    /// Per 1,000,000 audio tokens in the prompt.
+    InputAudioMtok,
+    /// Per 1,000,000 audio tokens read from a cache.
+    CacheAudioReadMtok,
+    /// Per 1,000,000 generated audio tokens.
+    OutputAudioMtok,
+    /// Per 1,000 requests; a call is always one.
+    RequestsKcount,
+    /// Per 1,000 characters sent.
+    InputKchars,
+    /// Per 1,000 seconds of audio sent.
+    InputAudioKseconds,
+    /// Per 1,000 seconds of audio made.
+    OutputAudioKseconds,
+    /// Per 1,000 minutes of a hosted agent.
+    AgentKminutes,
+    /// Per 1,000 minutes of telephony.
+    TelephonyKminutes,
+}
+
+impl RateKind {
+    /// Every kind, in the order of their bits in [`PriceBlock`].
+    pub const ALL: [Self; 13] = [
+        Self::InputMtok,
+        Self::CacheWriteMtok,
+        Self::CacheReadMtok,
+        Self::OutputMtok,
+        Self::InputAudioMtok,
+        Self::CacheAudioReadMtok,
+        Self::OutputAudioMtok,
+        Self::RequestsKcount,
+        Self::InputKchars,
+        Self::InputAudioKseconds,
+        Self::OutputAudioKseconds,
+        Self::AgentKminutes,
+        Self::TelephonyKminutes,
+    ];
+
+    /// The name in price data, e.g. `input_mtok`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InputMtok => "input_mtok",
+            Self::CacheWriteMtok => "cache_write_mtok",
+            Self::CacheReadMtok => "cache_read_mtok",
+            Self::OutputMtok => "output_mtok",
+            Self::InputAudioMtok => "input_audio_mtok",
+            Self::CacheAudioReadMtok => "cache_audio_read_mtok",
+            Self::OutputAudioMtok => "output_audio_mtok",
+            Self::RequestsKcount => "requests_kcount",
+            Self::InputKchars => "input_kchars",
+            Self::InputAudioKseconds => "input_audio_kseconds",
+            Self::OutputAudioKseconds => "output_audio_kseconds",
+            Self::AgentKminutes => "agent_kminutes",
+            Self::TelephonyKminutes => "telephony_kminutes",
+        }
+    }
+
+    /// Whether the rate is per million tokens, and so may be tiered.
+    #[must_use]
+    pub const fn is_per_token(self) -> bool {
+        matches!(
+            self,
+            Self::InputMtok
+                | Self::CacheWriteMtok
+                | Self::CacheReadMtok
+                | Self::OutputMtok
+                | Self::InputAudioMtok
+                | Self::CacheAudioReadMtok
+                | Self::OutputAudioMtok
+        )
+    }
+
+    const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+}
+
+/// One rate: flat, or by the size of the prompt.
+#[derive(Debug)]
+pub(super) enum Rate {
+    Flat(Decimal),
+    Tiered(Box<Tiers>),
+}
+
+/// Prices by the number of prompt tokens, lowest start first.
+#[derive(Debug)]
+pub(super) struct Tiers {
+    pub(super) base: Decimal,
+    pub(super) tiers: Box<[Tier]>,
+}
+
+/// The price of the whole quantity once the prompt is longer than `start` tokens.
+#[derive(Debug)]
+pub(super) struct Tier {
+    pub(super) start: Decimal,
+    pub(super) price: Decimal,
+}
+
+impl Rate {
+    /// The price per unit for a prompt of `input_tokens`, whichever quantity it is charged for.
+    pub(super) fn price(&self, input_tokens: &Decimal) -> &Decimal {
+        match self {
+            Self::Flat(price) => price,
+            Self::Tiered(tiers) => tiers
+                .tiers
+                .iter()
+                .rev()
+                .find(|tier| *input_tokens > tier.start)
+                .map_or(&tiers.base, |tier| &tier.price),
+        }
+    }
+}
+
+/// Factors on the price of speech by class of voice.
+#[derive(Debug)]
+pub(super) struct VoiceMultipliers {
+    pub(super) default: Decimal,
+    /// All classes as published, `default` among them.
+    pub(super) classes: Box<[(Box<str>, Decimal)]>,
+}
+
+/// The rates of a model; an absent rate is not a rate of zero.
+#[derive(Debug)]
+pub(super) struct PriceBlock {
+    /// One bit per kind present; `rates` holds those, in the order of their bits.
+    present: u16,
+    rates: Box<[Rate]>,
+    pub(super) voice_multipliers: Option<Box<VoiceMultipliers>>,
+}
+
+impl PriceBlock {
+    pub(super) fn new(mut rates: Vec<(RateKind, Rate)>, voice_multipliers: Option<VoiceMultipliers>) -> Self {
+        rates.sort_by_key(|(kind, _)| kind.bit());
+        Self {
+            present: rates.iter().fold(0, |bits, (kind, _)| bits | kind.bit()),
+            rates: rates.into_iter().map(|(_, rate)| rate).collect(),
+            voice_multipliers: voice_multipliers.map(Box::new),
+        }
+    }
+
+    pub(super) fn has(&self, kind: RateKind) -> bool {
+        self.present & kind.bit() != 0
+    }
+
+    pub(super) fn has_any(&self, kinds: &[RateKind]) -> bool {
+        kinds.iter().any(|kind| self.has(*kind))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.present == 0
+    }
+
+    pub(super) fn get(&self, kind: RateKind) -> Option<&Rate> {
+        if !self.has(kind) {
+            return None;
+        }
+        let before = (self.present & (kind.bit() - 1)).count_ones();
+        self.rates.get(before as usize)
+    }
+}
+
+/// When a block is in force.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Constraint {
+    /// From this date on, by the calendar on the wall where the timestamp was taken.
+    FromDate(Date),
+    /// From this instant on.
+    FromInstant(Timestamp),
+    /// From the first time of day up to, not including, the second.
+    Daily(TimeOfDay, TimeOfDay),
+}
+
+impl Constraint {
+    fn is_met(self, at: Timestamp) -> Result<bool, PriceError> {
+        Ok(match self {
+            Self::FromDate(start) => at.local_date() >= start,
+            Self::FromInstant(start) => at.unix_microseconds() >= start.unix_microseconds(),
+            Self::Daily(start, end) => {
+                let time = at.time_of_day().ok_or(PriceError::NaiveTimestamp)?;
+                start <= time && time < end
+            }
+        })
+    }
+}
+
+impl std::fmt::Display for Constraint {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::FromDate(date) => write!(formatter, "from {date}"),
+            Self::FromInstant(instant) => write!(formatter, "from {instant}"),
+            Self::Daily(start, end) => write!(formatter, "daily from {start} to {end}"),
+        }
+    }
+}
+
+/// A model's block, or its blocks and when each is in force.
+#[derive(Debug)]
+pub(super) struct Prices {
+    pub(super) first: ConditionalBlock,
+    /// The blocks after the first; `None` for a model whose one block is published without conditions.
+    pub(super) later: Option<Box<[ConditionalBlock]>>,
+}
+
+#[derive(Debug)]
+pub(super) struct ConditionalBlock {
+    pub(super) constraint: Option<Constraint>,
+    pub(super) block: PriceBlock,
+}
+
+impl Prices {
+    /// The block in force and, if blocks have conditions, its index: the last whose constraint is met, else the
+    /// first.
+    pub(super) fn in_force(&self, at: Timestamp) -> Result<(Option<usize>, &PriceBlock), PriceError> {
+        let Some(later) = &self.later else { return Ok((None, &self.first.block)) };
+        for (index, entry) in later.iter().enumerate().rev() {
+            if entry.is_in_force(at)? {
+                return Ok((Some(index + 1), &entry.block));
+            }
+        }
+        // The first is taken either way, yet a timestamp it cannot judge is an error here as anywhere.
+        self.first.is_in_force(at)?;
+        Ok((Some(0), &self.first.block))
+    }
+
+    /// All blocks, in published order.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = &ConditionalBlock> {
+        std::iter::once(&self.first).chain(self.later.iter().flatten())
+    }
+}
+
+impl ConditionalBlock {
+    fn is_in_force(&self, at: Timestamp) -> Result<bool, PriceError> {
+        self.constraint.map_or(Ok(true), |constraint| constraint.is_met(at))
+    }
+}

@@ -1,0 +1,27 @@
+//! The price engine: which published price a model has, and what a usage costs under it.
+//!
+//! A [`Book`] is a set of prices loaded from JSON. [`Book::find`] resolves a reference to a [`ModelPrice`], and
+//! [`ModelPrice::rate`] prices a [`PriceUsage`] in exact decimal arithmetic. Everything is pure: no clock, no I/O,
+//! no cache. Which reference a request means, and how a price becomes money, is not decided here.
+
+mod block;
+mod book;
+mod calendar;
+mod clause;
+mod error;
+mod explain;
+mod freshness;
+mod load;
+mod python_text;
+mod rate;
+mod usage;
+pub mod vector;
+
+pub use block::RateKind;
+pub use book::{Book, ModelKey, ModelPrice, PriceRef};
+pub use calendar::{CalendarError, Date, TimeOfDay, Timestamp};
+pub use error::{BookError, PriceError, VectorError};
+pub use explain::{ExplainedBlock, ExplainedRate, ExplainedTier, Explanation, PriceState, VoiceMultiplier};
+pub use freshness::{Confidence, Freshness, PriceOrigin, VerificationStatus};
+pub use rate::{Part, Parts, Rated, Unpriced};
+pub use usage::{PriceUsage, Quantity};
