@@ -1,0 +1,66 @@
+# The repository's chores. `make` alone lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-rust test-python test-compat check bench gen setup wheel clean
+
+export PYTHON ?= python3
+# The profile of the wheel that demo and tests use; dev reuses what `cargo test` built.
+PROFILE ?= dev
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+demo: wheel ## Build the wheel and run a conversation with no keys and no network
+	@if [[ -f examples/demo_agent.py ]]; then \
+	  echo "==> running examples/demo_agent.py"; \
+	  .venv/bin/python examples/demo_agent.py; \
+	else echo "==> examples/demo_agent.py is not there yet"; fi
+
+test: test-rust test-python test-compat ## Run all tests: Rust, then Python with the newest and the oldest LiveKit
+
+test-rust: setup ## Run the Rust tests
+	@echo "==> cargo test"
+	@cargo test --workspace
+
+test-python: wheel ## Run the Python tests through the wheel, with the newest LiveKit
+	@if [[ -f python/voicegateway/_native.pyi ]]; then \
+	  echo "==> the stub against the binary"; \
+	  .venv/bin/python -m mypy.stubtest voicegateway._native; \
+	fi
+	@scripts/pytest .venv
+
+test-compat: wheel ## Run the Python tests through the wheel, with the oldest LiveKit
+	@scripts/venv .venv-lk150 tests/python/requirements-1.5.0.txt
+	@scripts/wheel install .venv-lk150
+	@scripts/pytest .venv-lk150
+
+check: setup ## Check format, lints, the repository's rules and the generated files
+	@echo "==> cargo fmt"
+	@cargo fmt --all --check
+	@echo "==> cargo clippy"
+	@cargo clippy --workspace --all-targets -- --deny warnings
+	@echo "==> xtask: tidy, arrows, gen --check"
+	@cargo xtask tidy
+	@cargo xtask arrows
+	@cargo xtask gen --check
+	@if command -v cargo-deny >/dev/null; then echo "==> cargo deny"; cargo deny check bans licenses sources; fi
+	@if command -v shellcheck >/dev/null; then echo "==> shellcheck"; shellcheck scripts/* .ci/run; fi
+
+bench: setup ## Run the benchmarks (release build)
+	@if [[ -x bench/run ]]; then echo "==> bench/run"; bench/run; else echo "==> bench/run is not there yet"; fi
+
+gen: setup ## Write the generated references
+	@cargo xtask gen
+
+setup: ## Install what the other targets need, or say what is missing
+	@scripts/setup
+
+wheel: setup ## Build the wheel and install it in .venv
+	@scripts/venv .venv tests/python/requirements-1.8.9.txt
+	@scripts/wheel build $(PROFILE)
+	@scripts/wheel install .venv
+
+clean: ## Remove everything that was built
+	@rm -rf target .venv .venv-lk150 .pytest_cache .mypy_cache
