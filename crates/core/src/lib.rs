@@ -3,11 +3,13 @@
 //! No I/O, no clock, no environment: everything here is a value, or a function from values to values. The
 //! crates above read files, sockets and clocks and hand the results in.
 
+pub mod config;
 pub mod decimal;
 pub mod error;
 pub mod ids;
 pub mod line;
 pub mod modality;
+pub mod model;
 pub mod money;
 pub mod price;
 pub mod provider;

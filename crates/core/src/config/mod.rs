@@ -1,0 +1,211 @@
+//! `voicegw.yaml`, checked: pure functions from text to values.
+//!
+//! [`load`] takes the text and a way to look up variables; finding and reading files is for the edges, helped
+//! by [`files`]. [`env`] lists every environment variable there is. [`reference`] is the schema described by
+//! itself.
+
+pub mod env;
+pub mod files;
+mod links;
+mod problems;
+mod project;
+mod providers;
+mod reader;
+pub mod reference;
+mod running;
+#[cfg(test)]
+mod tests;
+mod text;
+mod tree;
+mod values;
+
+pub use problems::{Position, Problem, Problems, nearest};
+pub use project::{
+    Branding, BudgetAction, GUARDRAIL_CATEGORIES, GuardrailAction, Guardrails, Metrics, Project, Replay,
+    Routing,
+};
+pub use providers::{Model, PerModality, Provider, Stack};
+pub use running::{
+    ApiKey, Auth, CostTracking, Ingest, Latency, Listener, Observability, Retention, Scope, Workers,
+};
+pub use text::{Extra, Secret, Text, Unset, masked};
+
+use crate::provider;
+use indexmap::IndexMap;
+use links::Target;
+use reader::{Context, Reader, Unknown};
+
+/// The project that every configuration has, written down or not.
+pub const DEFAULT_PROJECT: &str = "default";
+
+/// The checked configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Accounts and runtimes by id.
+    pub providers: IndexMap<String, Provider>,
+    /// Models under the owner's names.
+    pub models: PerModality<IndexMap<String, Model>>,
+    /// Triples by name.
+    pub stacks: IndexMap<String, Stack>,
+    /// The project of requests that name none; empty for `default`.
+    pub default_project: Text,
+    /// What is tried in turn.
+    pub fallbacks: PerModality<Vec<Text>>,
+    /// Projects by id.
+    pub projects: IndexMap<String, Project>,
+    /// What is observed.
+    pub observability: Observability,
+    /// The ledger.
+    pub cost_tracking: CostTracking,
+    /// How latency is reported.
+    pub latency: Latency,
+    /// Requests per minute by provider; 0 is no limit.
+    pub rate_limits: IndexMap<String, u32>,
+    /// The server.
+    pub serve: Listener,
+    /// The dashboard's own listener.
+    pub dashboard: Listener,
+    /// Who may ask.
+    pub auth: Auth,
+    /// Lines from agents elsewhere.
+    pub ingest: Ingest,
+    /// How long detail is kept.
+    pub retention: Retention,
+    /// Background jobs.
+    pub workers: Workers,
+    inert: Vec<String>,
+}
+
+/// A file that was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// What it says.
+    pub config: Config,
+    /// What is odd about it, one line each when displayed.
+    pub warnings: Problems,
+}
+
+/// Reads a configuration file.
+///
+/// `file` is the name used in messages, `variable` looks up an environment variable, `providers` are those of
+/// this version, which names in the file may mean.
+///
+/// # Errors
+/// Every problem of the file at once, in its order.
+pub fn load(
+    text: &str,
+    file: &str,
+    variable: &dyn Fn(&str) -> Option<String>,
+    providers: &[&dyn provider::Provider],
+) -> Result<Loaded, Problems> {
+    let context = Context::new(variable);
+    let parsed = tree::parse(text, &mut context.problems.borrow_mut());
+    let root = parsed.map_err(|problem| Problems::new(file, vec![problem]))?;
+    let mut config = Config::read(&context, root.as_ref());
+    let Context { problems, warnings, inert, links, .. } = &context;
+    if !problems.borrow().is_empty() {
+        return Err(Problems::new(file, problems.take()));
+    }
+    config.inert = inert.take();
+    let mut warnings = warnings.take();
+    warnings.extend(links.take().iter().filter_map(|link| links::check(link, &config, providers)));
+    Ok(Loaded { config, warnings: Problems::new(file, warnings) })
+}
+
+impl Config {
+    /// What holds when there is no file: keys come from the environment, the project is `default`, the ledger
+    /// is kept at its default place.
+    pub fn without_file() -> Self {
+        Config::read(&Context::new(&|_| None), None)
+    }
+
+    /// Keys present in the file that are accepted and checked but that nothing in this version acts on.
+    pub fn inert_sections(&self) -> &[String] {
+        &self.inert
+    }
+
+    /// The project of requests that name none.
+    ///
+    /// # Errors
+    /// [`Unset`] when it was written with a variable that is not set.
+    pub fn default_project(&self) -> Result<&str, Unset> {
+        let name = self.default_project.get()?;
+        Ok(if name.is_empty() { DEFAULT_PROJECT } else { name })
+    }
+
+    /// The account that speaks for `id` in `project`: the project's own block, else the shared one. The two
+    /// are never mixed.
+    pub fn provider(&self, project: &str, id: &str) -> Option<&Provider> {
+        let own = self.projects.get(project).and_then(|project| project.providers.get(id));
+        own.or_else(|| self.providers.get(id))
+    }
+
+    /// The provider type of a configured id: its `type`, else the id itself.
+    ///
+    /// # Errors
+    /// [`Unset`] when the type was written with a variable that is not set.
+    pub fn provider_type<'a>(&'a self, project: &str, id: &'a str) -> Result<&'a str, Unset> {
+        match self.provider(project, id).and_then(|provider| provider.provider_type.as_ref()) {
+            Some(provider_type) => provider_type.get(),
+            None => Ok(id),
+        }
+    }
+
+    /// The key for `id` in `project`: from its account, else from the environment variable of its type.
+    /// `None` when there is none, or when the account is switched off.
+    ///
+    /// # Errors
+    /// [`Unset`] when the account's key was written with a variable that is not set: another account's key
+    /// must not step in for it.
+    pub fn api_key(
+        &self,
+        project: &str,
+        id: &str,
+        key_variable: Option<&str>,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<Secret>, Unset> {
+        let account = self.provider(project, id);
+        if account.is_some_and(|account| !account.enabled) {
+            return Ok(None);
+        }
+        if let Some(account) = account.filter(|account| !account.api_key.is_empty()) {
+            account.api_key.expose()?;
+            return Ok(Some(account.api_key.clone()));
+        }
+        let from_environment = key_variable.and_then(variable).filter(|key| !key.is_empty());
+        Ok(from_environment.map(|key| Secret::from(key.as_str())))
+    }
+
+    fn read(context: &Context<'_>, root: Option<&tree::Node>) -> Self {
+        let mut reader = Reader::new(context, root, "");
+        let s = &mut reader;
+        let mut config = Config {
+            providers: providers::providers(s, "accounts at providers, by provider"),
+            models: providers::models(s),
+            stacks: providers::stacks(s),
+            default_project: s.text("default_project", "the project of requests that name none"),
+            fallbacks: s.section("fallbacks", Unknown::Warn, "what is tried in turn, by modality", |s| {
+                providers::chains(s, Target::Model)
+            }),
+            projects: s
+                .named("projects", "my-project", Unknown::Refuse, "projects by id", |_, s| Project::read(s)),
+            observability: running::observability(s),
+            cost_tracking: running::cost_tracking(s),
+            latency: running::latency(s),
+            rate_limits: providers::rate_limits(s),
+            serve: running::serve(s),
+            dashboard: running::dashboard(s),
+            auth: running::auth(s),
+            ingest: running::ingest(s),
+            retention: running::retention(s),
+            workers: running::workers(s),
+            inert: Vec::new(),
+        };
+        s.points_to("default_project", Target::Project);
+        s.without_effect(&["stacks", "fallbacks", "rate_limits", "serve", "dashboard", "auth"]);
+        s.without_effect(&["ingest", "retention", "workers"]);
+        reader.finish(Unknown::Refuse);
+        config.projects.entry(DEFAULT_PROJECT.to_owned()).or_insert_with(Project::built_in);
+        config
+    }
+}
