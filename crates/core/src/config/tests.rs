@@ -365,18 +365,18 @@ fn dollars_are_exact() {
 
 #[test]
 fn the_search_order_holds() {
-    let home = Path::new("/home/me");
+    let home = Path::new("/people/me");
     let none = |_: &str| None;
     let set = |name: &str| (name == "VOICEGW_CONFIG").then(|| "~/v.yaml".to_owned());
     assert_eq!(files::candidates(Some("x.yaml"), &set, Some(home)), files::Search::Named("x.yaml".into()));
-    assert_eq!(files::candidates(None, &set, Some(home)), files::Search::Named("/home/me/v.yaml".into()));
+    assert_eq!(files::candidates(None, &set, Some(home)), files::Search::Named("/people/me/v.yaml".into()));
     let places =
-        ["voicegw.yaml", "/home/me/.config/voicegateway/voicegw.yaml", "/etc/voicegateway/voicegw.yaml"];
+        ["voicegw.yaml", "/people/me/.config/voicegateway/voicegw.yaml", "/etc/voicegateway/voicegw.yaml"];
     let places: Vec<PathBuf> = places.iter().map(PathBuf::from).collect();
     assert_eq!(files::candidates(None, &none, Some(home)), files::Search::Places(places.clone()));
     assert_eq!(
         files::Missing::Everywhere(places).to_string(),
-        "no configuration file found (looked for `voicegw.yaml`, `/home/me/.config/voicegateway/voicegw.yaml`, \
+        "no configuration file found (looked for `voicegw.yaml`, `/people/me/.config/voicegateway/voicegw.yaml`, \
          `/etc/voicegateway/voicegw.yaml`); write one with `voicegw init`"
     );
     assert_eq!(files::Missing::Named("x.yaml".into()).to_string(), "there is no configuration file `x.yaml`");
@@ -384,7 +384,7 @@ fn the_search_order_holds() {
 
 #[test]
 fn the_database_is_the_url_then_the_path_then_the_files() {
-    let home = Some(Path::new("/home/me"));
+    let home = Some(Path::new("/people/me"));
     let off = read("cost_tracking: { enabled: false, db_path: /x.db }").config;
     let on = read("cost_tracking: { db_path: ~/x.db }").config;
     let url = |config: &Config, set: &[(&str, &str)]| {
@@ -397,9 +397,9 @@ fn the_database_is_the_url_then_the_path_then_the_files() {
     assert_eq!(url(&off, &[]), None);
     assert_eq!(url(&off, &[db_path]).as_deref(), Some("sqlite:///data/v.db"));
     assert_eq!(url(&on, &[db_url, db_path]).as_deref(), Some("postgresql://h/d"));
-    assert_eq!(url(&on, &[]).as_deref(), Some("sqlite:///home/me/x.db"));
+    assert_eq!(url(&on, &[]).as_deref(), Some("sqlite:///people/me/x.db"));
     let default = Config::without_file();
-    assert_eq!(url(&default, &[]).as_deref(), Some("sqlite:///home/me/.config/voicegateway/voicegw.db"));
+    assert_eq!(url(&default, &[]).as_deref(), Some("sqlite:///people/me/.config/voicegateway/voicegw.db"));
 }
 
 #[test]
