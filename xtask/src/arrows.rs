@@ -54,10 +54,15 @@ pub fn broken_rules(tree: &Tree) -> Result<Vec<String>> {
     Ok(findings)
 }
 
-/// The provider whose folder `path` lies in.
+/// The provider whose folder `path` lies in. `shared` and `sim` are ground that all of them stand on.
 fn provider_of(path: &str) -> Option<&str> {
     let (provider, _) = path.strip_prefix("crates/providers/src/")?.split_once('/')?;
-    (provider != "shared").then_some(provider)
+    (!matches!(provider, "shared" | "sim")).then_some(provider)
+}
+
+/// Whether `path` is part of a simulator, which plays another process with a clock of its own.
+fn simulates(path: &str) -> bool {
+    path.starts_with("providers/src/") && (path.contains("/sim/") || path.ends_with("/sim.rs"))
 }
 
 fn manifest(path: &str, name: &str, text: &str) -> Result<Vec<String>> {
@@ -110,22 +115,25 @@ fn source(path: &str, name: &str, text: &str, providers: &BTreeSet<&str>) -> Vec
         return Vec::new();
     }
     let mut findings = Vec::new();
-    let lines = (1..).zip(text.lines()).take_while(|(_, line)| *line != "#[cfg(test)]");
-    for (number, line) in lines.filter(|(_, line)| !line.trim_start().starts_with("//")) {
+    for (number, statement) in statements(text) {
         let mut found = |what: String| findings.push(format!("{path}:{number}: {what}"));
         for (world, edges) in EDGES {
-            let reads = calls(line, world) && !line.contains("std::env::consts");
-            if reads && !edges.iter().any(|edge| inside.starts_with(edge)) {
+            let (root, last) = world.rsplit_once("::").unwrap_or((world, ""));
+            let names = heads(&statement, root).any(|head| head == last);
+            let compile_time = statement.contains("std::env::consts");
+            let at_edge = edges.iter().any(|edge| inside.starts_with(edge)) || simulates(inside);
+            if names && !compile_time && !at_edge {
                 found(format!("`{world}` belongs at the edge ({})", edges.join(", ")));
             }
         }
         for (walled, allowed) in WALLS {
-            if calls(line, &format!("{walled}::")) && !allowed.contains(&name) {
+            if heads(&statement, walled).next().is_some() && !allowed.contains(&name) {
                 found(format!("`{walled}` belongs in {} alone", allowed.join(", ")));
             }
         }
         if let Some(own) = provider_of(path)
-            && let Some(other) = named_modules(line).find(|other| *other != own && providers.contains(other))
+            && let Some(other) =
+                heads(&statement, "crate").find(|other| *other != own && providers.contains(other))
         {
             found(format!("`{own}` names `{other}`; what two providers need goes to shared/"));
         }
@@ -133,27 +141,58 @@ fn source(path: &str, name: &str, text: &str, providers: &BTreeSet<&str>) -> Vec
     findings
 }
 
-/// Whether `line` holds `name` as a whole path segment.
-fn calls(line: &str, name: &str) -> bool {
-    line.match_indices(name).any(|(at, _)| {
-        let before = line.get(..at).and_then(|before| before.chars().next_back());
-        !before.is_some_and(|before| before.is_alphanumeric() || before == '_')
+/// The lines of `text` before its tests with their numbers, comments left out, a `use` over several lines as one.
+fn statements(text: &str) -> Vec<(usize, String)> {
+    let mut found: Vec<(usize, String)> = Vec::new();
+    let mut in_use = false;
+    for (number, line) in (1..).zip(text.lines()).take_while(|(_, line)| *line != "#[cfg(test)]") {
+        let line = line.trim();
+        if line.starts_with("//") {
+            continue;
+        }
+        match found.last_mut() {
+            Some((_, statement)) if in_use => statement.push_str(line),
+            _ => {
+                in_use = line.starts_with("use ") || line.starts_with("pub use ");
+                found.push((number, line.to_owned()));
+            }
+        }
+        in_use &= !line.ends_with(';');
+    }
+    found
+}
+
+/// The names that `line` takes from `root`: `a` of `root::a::b`; `a` and `c` of `root::{a::{b, d}, c}`.
+fn heads<'a>(line: &'a str, root: &str) -> impl Iterator<Item = &'a str> {
+    let after = format!("{root}::");
+    let starts: Vec<usize> = line
+        .match_indices(&after)
+        .filter(|(at, _)| !line.get(..*at).is_some_and(|before| before.ends_with(in_name)))
+        .map(|(at, _)| at + after.len())
+        .collect();
+    starts.into_iter().filter_map(|start| line.get(start..)).flat_map(|rest| {
+        let Some(list) = rest.strip_prefix('{') else {
+            return vec![name_at_start(rest)];
+        };
+        let mut depth = 0_u32;
+        let items = list.split(|character| {
+            match character {
+                '{' => depth += 1,
+                '}' if depth > 0 => depth -= 1,
+                _ => {}
+            }
+            depth == 0 && matches!(character, ',' | ';')
+        });
+        items.map(name_at_start).collect()
     })
 }
 
-/// The modules that `line` names from the top of its crate: `crate::a`, or `crate::{a, b}`.
-fn named_modules(line: &str) -> impl Iterator<Item = &str> {
-    line.split("crate::").skip(1).flat_map(|rest| {
-        let list =
-            rest.strip_prefix('{').and_then(|list| list.split_once('}')).map_or(rest, |(list, _)| list);
-        let many = rest.starts_with('{');
-        list.split(',').take(if many { usize::MAX } else { 1 }).map(|name| {
-            let name = name.trim_start();
-            name.split(|character: char| !character.is_alphanumeric() && character != '_')
-                .next()
-                .unwrap_or(name)
-        })
-    })
+fn name_at_start(text: &str) -> &str {
+    text.trim_start().split(|character| !in_name(character)).next().unwrap_or_default()
+}
+
+fn in_name(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
 }
 
 #[cfg(test)]
@@ -213,11 +252,19 @@ mod tests {
     fn only_the_edges_read_the_environment_and_the_clock() {
         let reads = "//! A.\nuse std::env;\nfn now() { SystemTime::now(); }\n";
         assert_eq!(findings(&[("crates/core/src/a.rs", reads)]).len(), 2);
+        assert_eq!(findings(&[("crates/core/src/a.rs", "//! A.\nuse std::{env, fs};\n")]).len(), 1);
         assert_eq!(
             findings(&[("crates/engine/src/clock.rs", "//! A.\nfn f() { SystemTime::now(); }\n")]),
             [""; 0]
         );
         assert_eq!(findings(&[("crates/cli/src/a.rs", reads)]), [""; 0]);
+    }
+
+    #[test]
+    fn a_simulator_has_a_clock_of_its_own() {
+        let now = "//! A.\nfn f() { SystemTime::now(); }\n";
+        assert_eq!(findings(&[("crates/providers/src/openai/sim/chat.rs", now)]), [""; 0]);
+        assert_eq!(findings(&[("crates/providers/src/openai/usage.rs", now)]).len(), 1);
     }
 
     #[test]

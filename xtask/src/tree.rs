@@ -17,17 +17,12 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Reads the repository this program was built from.
+    /// Reads the repository around the current folder.
     pub fn read() -> Result<Self> {
         let root = root()?;
-        let output = Command::new("git")
-            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-            .current_dir(&root)
-            .output()
-            .context("failed to run git")?;
-        ensure!(output.status.success(), "git ls-files failed: {}", String::from_utf8_lossy(&output.stderr));
+        let listed = git(&root, &["ls-files", "-z", "--cached", "--others", "--exclude-standard"])?;
         let mut files = BTreeMap::new();
-        for path in String::from_utf8(output.stdout)?.split_terminator('\0') {
+        for path in listed.split_terminator('\0') {
             // A tracked file that was just removed is still listed.
             if let Ok(bytes) = fs::read(root.join(path)) {
                 files.insert(path.to_owned(), String::from_utf8(bytes).ok());
@@ -62,8 +57,15 @@ impl Tree {
     }
 }
 
-/// The repository's root folder.
+/// The root folder of the repository around the current folder.
 pub fn root() -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    root.map(Path::to_path_buf).context("xtask lies at the root of its own disk")
+    let root = git(Path::new("."), &["rev-parse", "--show-toplevel"])?;
+    Ok(PathBuf::from(root.trim_end_matches('\n')))
+}
+
+fn git(folder: &Path, arguments: &[&str]) -> Result<String> {
+    let output =
+        Command::new("git").args(arguments).current_dir(folder).output().context("failed to run git")?;
+    ensure!(output.status.success(), "git failed: {}", String::from_utf8_lossy(&output.stderr).trim_end());
+    String::from_utf8(output.stdout).context("git printed a path that is not UTF-8")
 }
