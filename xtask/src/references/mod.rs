@@ -1,5 +1,7 @@
 //! The generated references: one small file per page, each a function from the product's own tables to its text.
 
+mod configuration;
+
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
@@ -12,14 +14,22 @@ struct Reference {
     text: fn() -> String,
 }
 
+impl Reference {
+    /// What the file holds: a word to its editor, then the page.
+    fn file(&self) -> String {
+        format!("<!-- Written by `make gen`; edit what it is made from. -->\n\n{}", (self.text)())
+    }
+}
+
 /// Every page. A page joins when the table it is made from exists.
-const REFERENCES: [Reference; 0] = [];
+const REFERENCES: [Reference; 1] =
+    [Reference { path: "docs/reference/configuration.md", text: configuration::text }];
 
 /// Writes every page that changed.
 pub fn write(root: &Path) -> Result<()> {
     for reference in &REFERENCES {
         let path = root.join(reference.path);
-        let text = (reference.text)();
+        let text = reference.file();
         if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder)
@@ -35,6 +45,6 @@ pub fn write(root: &Path) -> Result<()> {
 pub fn out_of_date(root: &Path) -> Result<Vec<String>> {
     let stale = REFERENCES
         .iter()
-        .filter(|reference| fs::read_to_string(root.join(reference.path)).ok() != Some((reference.text)()));
+        .filter(|reference| fs::read_to_string(root.join(reference.path)).ok() != Some(reference.file()));
     Ok(stale.map(|reference| format!("{}: out of date; run `make gen`", reference.path)).collect())
 }
