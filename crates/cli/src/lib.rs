@@ -1,1 +1,3 @@
 //! The library behind the `voicegw` binary.
+
+pub mod commands;

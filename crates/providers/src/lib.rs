@@ -13,3 +13,5 @@ pub mod local;
 pub mod openai;
 pub mod registry;
 mod shared;
+#[cfg(feature = "sim")]
+pub mod sim;

@@ -1,5 +1,7 @@
 //! Cartesia: Sonic text to speech and Ink speech to text. <https://docs.cartesia.ai>, read 2026-11.
 
+#[cfg(feature = "sim")]
+pub(crate) mod sim;
 mod usage;
 mod wire;
 

@@ -1,6 +1,8 @@
 //! Deepgram: streaming and pre-recorded speech to text (`/v1/listen`, Flux on `/v2/listen`) and Aura text to
 //! speech (`/v1/speak`). <https://developers.deepgram.com>, read 2026-11.
 
+#[cfg(feature = "sim")]
+pub(crate) mod sim;
 mod usage;
 mod wire;
 

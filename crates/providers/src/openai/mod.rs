@@ -1,6 +1,8 @@
 //! OpenAI: chat completions, transcription and speech. <https://platform.openai.com/docs/api-reference>,
 //! read 2026-11.
 
+#[cfg(feature = "sim")]
+pub(crate) mod sim;
 mod usage;
 mod wire;
 

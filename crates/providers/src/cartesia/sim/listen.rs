@@ -1,0 +1,198 @@
+//! Speech to text: by turns, or with the client saying when.
+
+use super::{PROVIDER, REQUEST_ID, check_key, failure, refusal};
+use crate::sim::{
+    AudioFormat, Dialect, Encoding, Heard, Listening, Query, Sim, SocketClock, Ticket, json_response, listen,
+};
+use axum::{
+    extract::{
+        Query as Parameters, State, WebSocketUpgrade,
+        ws::{Message, rejection::WebSocketUpgradeRejection},
+    },
+    http::{HeaderMap, HeaderValue},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+use vg_core::Modality;
+
+const TURN_PAUSE_MILLIS: u64 = 500;
+
+pub(super) async fn turns(
+    State(sim): State<Sim>,
+    Parameters(parameters): Parameters<Vec<(String, String)>>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    open(sim, Query(parameters), headers, upgrade, "ink-2", TURN_PAUSE_MILLIS, |id, _| Turns { id })
+}
+
+pub(super) async fn manual(
+    State(sim): State<Sim>,
+    Parameters(parameters): Parameters<Vec<(String, String)>>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let query = Query(parameters);
+    let pause = (query.number("max_silence_duration_secs", 0.5_f64) * 1000.0) as u64;
+    open(sim, query, headers, upgrade, "ink-whisper", pause, |id, query| Manual {
+        id,
+        language: query.get("language").unwrap_or("en").to_owned(),
+        told_until: 0,
+    })
+}
+
+fn open<D: Dialect>(
+    sim: Sim,
+    query: Query,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    default_model: &str,
+    pause_millis: u64,
+    dialect: impl FnOnce(String, &Query) -> D,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
+    let model = query.get("model").unwrap_or(default_model).to_owned();
+    if let Err(response) = check_key(&sim, &headers, &query, Modality::Stt, &model) {
+        return response;
+    }
+    let id = sim.uuid();
+    let Some(encoding) = Encoding::parse(query.get("encoding").unwrap_or("pcm_s16le")) else {
+        return json_response(400, REQUEST_ID, &id, &failure(&id, 400));
+    };
+    let format = AudioFormat { encoding, sample_rate: query.number("sample_rate", 16_000), channels: 1 };
+    let ticket = match sim.admit(PROVIDER, Modality::Stt, &model) {
+        Ok(ticket) => ticket,
+        Err(status) => return refusal(&sim, status),
+    };
+    let dialect = dialect(id.clone(), &query);
+    let mut response = upgrade.on_upgrade(move |socket| async move {
+        let clock = SocketClock::start(&sim, PROVIDER, Modality::Stt, &model);
+        listen(sim, socket, ticket, clock, format, pause_millis, dialect).await;
+    });
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+struct Turns {
+    id: String,
+}
+
+impl Turns {
+    fn event(&self, kind: &str, transcript: Option<String>) -> Message {
+        let mut event = json!({"type": kind, "request_id": self.id});
+        if let (Some(transcript), Some(fields)) = (transcript, event.as_object_mut()) {
+            fields.insert("transcript".to_owned(), json!(transcript));
+        }
+        Message::text(event.to_string())
+    }
+}
+
+impl Dialect for Turns {
+    fn opened(&mut self) -> Vec<Message> {
+        vec![self.event("connected", None)]
+    }
+
+    fn tell(&mut self, heard: Heard, _: &mut Ticket) -> Vec<Message> {
+        match heard {
+            Heard::Started(_) => vec![self.event("turn.start", None)],
+            Heard::Interim(utterance) => vec![self.event("turn.update", Some(utterance.text()))],
+            Heard::Final { utterance, .. } => vec![self.event("turn.end", Some(utterance.text()))],
+            Heard::Nothing => Vec::new(),
+        }
+    }
+
+    fn read(&mut self, frame: &str) -> Listening {
+        let message: Value = serde_json::from_str(frame).unwrap_or_default();
+        match message.get("type").and_then(Value::as_str) {
+            Some("close") => Listening::Close,
+            _ => Listening::Answer(Vec::new()),
+        }
+    }
+
+    fn closing(&mut self, _: &Ticket) -> Vec<Message> {
+        Vec::new()
+    }
+
+    fn failure(&mut self) -> (Message, u16, &'static str) {
+        (error(&self.id), 1011, "internal_error")
+    }
+}
+
+struct Manual {
+    id: String,
+    language: String,
+    told_until: u64,
+}
+
+impl Manual {
+    fn acknowledge(&self, kind: &str) -> Message {
+        Message::text(json!({"type": kind, "request_id": self.id}).to_string())
+    }
+}
+
+impl Dialect for Manual {
+    fn tell(&mut self, heard: Heard, _: &mut Ticket) -> Vec<Message> {
+        let (utterance, is_final, asked) = match heard {
+            Heard::Interim(utterance) => (utterance, false, false),
+            Heard::Final { utterance, asked } => (utterance, true, asked),
+            Heard::Started(_) => return Vec::new(),
+            Heard::Nothing => return vec![self.acknowledge("flush_done")],
+        };
+        let words: Vec<Value> = utterance
+            .words
+            .iter()
+            .map(|word| {
+                let (start, end) = (word.start as f64 / 1000.0, word.end as f64 / 1000.0);
+                json!({"word": word.text, "start": start, "end": end})
+            })
+            .collect();
+        let transcript = json!({
+            "type": "transcript",
+            "is_final": is_final,
+            "request_id": self.id,
+            "text": utterance.text(),
+            "duration": utterance.end.saturating_sub(self.told_until) as f64 / 1000.0,
+            "language": self.language,
+            "words": words,
+        });
+        let mut messages = vec![Message::text(transcript.to_string())];
+        if is_final {
+            self.told_until = utterance.end;
+        }
+        if asked {
+            messages.push(self.acknowledge("flush_done"));
+        }
+        messages
+    }
+
+    fn read(&mut self, frame: &str) -> Listening {
+        match frame.trim() {
+            "finalize" => Listening::Finalize,
+            "close" | "done" => Listening::Close,
+            _ => Listening::Answer(Vec::new()),
+        }
+    }
+
+    fn closing(&mut self, _: &Ticket) -> Vec<Message> {
+        vec![self.acknowledge("done")]
+    }
+
+    fn failure(&mut self) -> (Message, u16, &'static str) {
+        (error(&self.id), 1011, "internal_error")
+    }
+}
+
+fn error(id: &str) -> Message {
+    let mut message = failure(id, 500);
+    if let Some(fields) = message.as_object_mut() {
+        fields.insert("type".to_owned(), json!("error"));
+        fields.insert("status_code".to_owned(), json!(500));
+        fields.insert("code".to_owned(), json!(500));
+    }
+    Message::text(message.to_string())
+}

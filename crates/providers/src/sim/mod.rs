@@ -1,0 +1,208 @@
+//! The provider simulators: one server on one port that plays Deepgram, OpenAI and Cartesia to their own clients
+//! and bills what it served.
+//!
+//! What the providers share lives here: the meter, the faults, the script, the pacing, the sounds. What each one
+//! says on its wire is in its folder's `sim`. Nothing here may use the product's metering, prices or tokenizer:
+//! the simulators are the other side of the invoice.
+
+mod admin;
+mod faults;
+mod gate;
+mod listen;
+mod meter;
+mod outbox;
+mod playback;
+mod request;
+mod script;
+mod sound;
+mod speak;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use faults::{Fault, FaultKind};
+pub(crate) use listen::{Dialect, Heard, Listening, Utterance, listen, transcribe};
+pub(crate) use meter::{Counts, FLICKS_PER_SECOND, SocketClock, Ticket, seconds};
+pub(crate) use outbox::Outbox;
+pub(crate) use playback::{Playback, Step};
+pub(crate) use request::{Query, bearer, json_response};
+pub(crate) use script::Reply;
+pub(crate) use sound::{AudioFormat, Encoding, MILLIS_PER_CHARACTER, Wav};
+pub(crate) use speak::{Asked, Speech, Tongue, speak};
+
+use crate::openai::sim::PromptCache;
+use axum::{Router, serve::ListenerExt};
+use faults::FaultPlan;
+use meter::Meter;
+use script::Script;
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::net::TcpListener;
+use vg_core::Modality;
+
+/// What a simulator needs to start.
+#[derive(Debug)]
+pub struct SimOptions {
+    /// Where to listen; bind to port 0 for any free port.
+    pub listener: TcpListener,
+    /// Decides every scripted choice and every id: the same seed and the same requests give the same answers.
+    pub seed: u64,
+    /// How slow time runs: 1.0 is like the real provider, 0.5 twice as fast, 0 as fast as possible.
+    pub pace: f64,
+}
+
+/// Plays the providers until the returned future is dropped. `ready` is called once, when the first request would
+/// be served without delay.
+///
+/// # Errors
+/// When the listener cannot be served, or `ready` fails.
+pub async fn serve(options: SimOptions, ready: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    // The tokenizer's table takes a while to build; it must not be paid by the first request's latency.
+    tokio::task::spawn_blocking(crate::openai::sim::warm_up).await.map_err(io::Error::other)?;
+    let sim = Sim::new(options.seed, options.pace);
+    let listener = options.listener.tap_io(|stream| {
+        // Small frames must leave at once: a token held back by Nagle would look like provider latency.
+        let _ = stream.set_nodelay(true);
+    });
+    ready()?;
+    axum::serve(listener, router(sim)).await
+}
+
+/// The base URLs to give to each provider's client, in the order of their names, for a simulator at `origin`
+/// (`http://127.0.0.1:4100`).
+pub fn base_urls(origin: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("cartesia", format!("{origin}/cartesia")),
+        ("deepgram", format!("{origin}/deepgram/v1/listen")),
+        ("openai", format!("{origin}/openai/v1")),
+    ]
+}
+
+fn router(sim: Sim) -> Router {
+    Router::new()
+        .nest("/openai/v1", crate::openai::sim::router())
+        .nest("/openai", crate::openai::sim::router())
+        .nest("/deepgram", crate::deepgram::sim::router())
+        .nest("/cartesia", crate::cartesia::sim::router())
+        .merge(admin::router())
+        .layer(axum::extract::DefaultBodyLimit::max(64 * 1024 * 1024))
+        .with_state(sim)
+}
+
+/// The simulated providers' shared state; clones share it.
+#[derive(Clone)]
+pub(crate) struct Sim(Arc<State>);
+
+struct State {
+    seed: u64,
+    pace: f64,
+    next_id: AtomicU64,
+    meter: Mutex<Meter>,
+    faults: Mutex<FaultPlan>,
+    script: Mutex<Script>,
+    prompt_cache: Mutex<PromptCache>,
+}
+
+impl Sim {
+    fn new(seed: u64, pace: f64) -> Sim {
+        Sim(Arc::new(State {
+            seed,
+            pace: if pace.is_finite() { pace.max(0.0) } else { 1.0 },
+            next_id: AtomicU64::new(1),
+            meter: Mutex::new(Meter::default()),
+            faults: Mutex::new(FaultPlan::default()),
+            script: Mutex::new(Script::new(seed)),
+            prompt_cache: Mutex::new(PromptCache::default()),
+        }))
+    }
+
+    /// Accepts one request, or says with which status an ordered fault refuses it. An accepted request carries
+    /// the fault that will strike it later, if there is one.
+    pub(crate) fn admit(
+        &self,
+        provider: &'static str,
+        modality: Modality,
+        model: &str,
+    ) -> Result<Ticket, u16> {
+        let fault = self.faults().take(provider, modality);
+        match fault {
+            Some(fault) if fault.kind == FaultKind::Status => {
+                self.refuse(provider, modality, model);
+                Err(fault.status())
+            }
+            fault => Ok(Ticket::open(self.clone(), provider, modality, model, fault)),
+        }
+    }
+
+    /// The status an ordered fault refuses a socket with before any request is made on it.
+    pub(crate) fn refused_handshake(&self, provider: &'static str, modality: Modality) -> Option<u16> {
+        let fault = self.faults().take_status(provider, modality)?;
+        self.refuse(provider, modality, "");
+        Some(fault.status())
+    }
+
+    /// Books a request that was answered with an error status and is not billed.
+    pub(crate) fn refuse(&self, provider: &'static str, modality: Modality, model: &str) {
+        self.meter().refuse(provider, modality, model);
+    }
+
+    /// Forgets all that was metered, ordered and scripted.
+    fn reset(&self) {
+        self.meter().clear();
+        self.faults().clear();
+        *self.script() = Script::new(self.0.seed);
+        *self.prompt_cache() = PromptCache::default();
+        self.0.next_id.store(1, Ordering::Relaxed);
+    }
+
+    /// How long `millis` of the provider's time last here.
+    pub(crate) fn paced(&self, millis: f64) -> Duration {
+        Duration::try_from_secs_f64(millis * self.0.pace / 1000.0).unwrap_or_default()
+    }
+
+    /// A fresh id, 32 hexadecimal digits, decided by the seed and the number of ids before it.
+    pub(crate) fn hex_id(&self) -> String {
+        let number = self.0.next_id.fetch_add(1, Ordering::Relaxed);
+        let high = script::mix(self.0.seed ^ number.rotate_left(32));
+        format!("{high:016x}{:016x}", script::mix(high ^ number))
+    }
+
+    /// A fresh id in the form of a UUID.
+    pub(crate) fn uuid(&self) -> String {
+        let hex = self.hex_id();
+        let mut id = String::with_capacity(36);
+        for (place, digit) in hex.chars().enumerate() {
+            if matches!(place, 8 | 12 | 16 | 20) {
+                id.push('-');
+            }
+            id.push(digit);
+        }
+        id
+    }
+
+    /// A number decided by the seed and `text`.
+    pub(crate) fn draw(&self, text: &str) -> u64 {
+        text.bytes().fold(script::mix(self.0.seed), |hash, byte| script::mix(hash ^ u64::from(byte)))
+    }
+
+    pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
+        self.0.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn prompt_cache(&self) -> MutexGuard<'_, PromptCache> {
+        self.0.prompt_cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn meter(&self) -> MutexGuard<'_, Meter> {
+        self.0.meter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn faults(&self) -> MutexGuard<'_, FaultPlan> {
+        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,325 @@
+//! Text to speech: the part that is the same whatever the provider's messages look like.
+
+use super::{
+    AudioFormat, Counts, Fault, FaultKind, Outbox, Playback, Sim, Step, Ticket,
+    sound::{MILLIS_PER_CHARACTER, speech_millis, speech_samples},
+};
+use axum::{
+    body::Bytes,
+    extract::ws::{CloseFrame, Message, WebSocket},
+};
+use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// How long after the text its first sound leaves.
+const FIRST_BYTE_MILLIS: f64 = 150.0;
+/// How much sound is in one message.
+const CHUNK_MILLIS: u64 = 120;
+/// How much faster than it plays the sound is made.
+const AHEAD: f64 = 2.0;
+
+/// A text and the voice that says it.
+#[derive(Debug, Clone)]
+pub(crate) struct Speech {
+    text: Arc<[char]>,
+    voice: u64,
+    format: AudioFormat,
+}
+
+impl Speech {
+    pub(crate) fn new(sim: &Sim, text: &str, voice: &str, format: AudioFormat) -> Speech {
+        Speech { text: text.chars().collect(), voice: sim.draw(voice), format }
+    }
+
+    /// Unicode code points.
+    pub(crate) fn characters(&self) -> u64 {
+        self.text.len() as u64
+    }
+
+    /// How long it is, in milliseconds.
+    pub(crate) fn millis(&self) -> u64 {
+        speech_millis(self.characters())
+    }
+
+    fn audio(&self, millis: Range<u64>) -> Vec<u8> {
+        let samples = speech_samples(&self.text, self.voice, self.format.sample_rate, millis);
+        self.format.encoding.encode(&samples)
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = Range<u64>> + use<> {
+        let end = self.millis();
+        (0..end).step_by(CHUNK_MILLIS as usize).map(move |start| start..(start + CHUNK_MILLIS).min(end))
+    }
+
+    /// The speech as an HTTP answer; `bill` is booked with its first sound, `frame` makes the provider's message
+    /// of a piece of audio.
+    pub(crate) fn playback(
+        &self,
+        sim: &Sim,
+        mut ticket: Ticket,
+        received: Counts,
+        frame: impl Fn(Vec<u8>) -> Bytes,
+    ) -> Playback {
+        ticket.add(received);
+        let steps: VecDeque<Step> = self
+            .chunks()
+            .enumerate()
+            .map(|(place, chunk)| Step {
+                after_millis: if place == 0 { FIRST_BYTE_MILLIS } else { CHUNK_MILLIS as f64 / AHEAD },
+                units: chunk.end / MILLIS_PER_CHARACTER,
+                bytes: frame(self.audio(chunk)),
+                counts: Counts::default(),
+            })
+            .collect();
+        Playback::new(sim.clone(), ticket, steps)
+    }
+}
+
+/// What a client's text frame asks of a speaking socket.
+pub(crate) enum Asked {
+    /// Say this in the request `context`.
+    Say {
+        /// Which request it belongs to.
+        context: String,
+        /// The model that says it.
+        model: String,
+        /// What to say.
+        speech: Speech,
+        /// Whether this is the last of the request.
+        last: bool,
+    },
+    /// No more text comes for the request `context`.
+    Finish {
+        /// Which request.
+        context: String,
+    },
+    /// Forget the request `context`, sound that was not sent included.
+    Cancel {
+        /// Which request.
+        context: String,
+        /// What confirms it.
+        confirm: Option<Message>,
+    },
+    /// Send what is left and close.
+    Close,
+    /// Send this and go on.
+    Answer(Message),
+    /// Send this, if there is something to send, and close with this code and reason.
+    Refuse(Option<Message>, u16, &'static str),
+    /// Nothing to do.
+    Ignore,
+}
+
+/// How one provider words it.
+pub(crate) trait Tongue: Send + 'static {
+    /// Sent when the socket opens.
+    fn opened(&mut self) -> Option<Message> {
+        None
+    }
+    /// Reads a client's text frame.
+    fn read(&mut self, text: &str) -> Asked;
+    /// A piece of the request's sound.
+    fn sound(&self, context: &str, audio: Vec<u8>) -> Message;
+    /// The end of a request.
+    fn finished(&mut self, context: &str) -> Message;
+    /// A failure on the provider's side, with the status it would have over HTTP.
+    fn failed(&self, context: &str, status: u16) -> Message;
+    /// Opens the provider's books for a request of `model`.
+    fn admit(&self, model: &str) -> Result<Ticket, u16>;
+}
+
+enum Out {
+    Sound { context: String, speech: Speech, millis: Range<u64> },
+    Finished { context: String },
+    Failed { context: String },
+    Frame { context: String, message: Message },
+    Close,
+    Cut,
+}
+
+impl Out {
+    fn belongs_to(&self, wanted: &str) -> bool {
+        match self {
+            Out::Sound { context, .. }
+            | Out::Finished { context }
+            | Out::Failed { context }
+            | Out::Frame { context, .. } => context == wanted,
+            Out::Close | Out::Cut => false,
+        }
+    }
+}
+
+/// A request whose speech is being made.
+struct Context {
+    name: String,
+    ticket: Ticket,
+    /// When its next sound is due.
+    free_at: Instant,
+    voiced: u64,
+    silent: bool,
+}
+
+/// Speaks on `socket` until either side closes it.
+pub(crate) async fn speak<T: Tongue>(
+    sim: Sim,
+    mut socket: WebSocket,
+    mut clock: super::SocketClock,
+    mut tongue: T,
+) {
+    let mut contexts: Vec<Context> = Vec::new();
+    let mut outbox: Outbox<Out> = Outbox::new();
+    if let Some(message) = tongue.opened() {
+        if socket.send(message).await.is_err() {
+            return;
+        }
+    }
+    loop {
+        let frame = tokio::select! {
+            biased;
+            frame = socket.recv() => match frame {
+                Some(Ok(frame)) => frame,
+                _ => return,
+            },
+            out = outbox.next() => {
+                let message = match out {
+                    Out::Sound { context, speech, millis } => tongue.sound(&context, speech.audio(millis)),
+                    Out::Finished { context } => {
+                        for done in contexts.extract_if(.., |known| known.name == context) {
+                            let mut ticket = done.ticket;
+                            ticket.complete();
+                        }
+                        tongue.finished(&context)
+                    }
+                    Out::Failed { context } => {
+                        for mut failed in contexts.extract_if(.., |known| known.name == context) {
+                            failed.ticket.waive_characters();
+                            failed.ticket.fail();
+                        }
+                        outbox.discard(|out| out.belongs_to(&context));
+                        tongue.failed(&context, 500)
+                    }
+                    Out::Frame { message, .. } => message,
+                    Out::Close => {
+                        let frame = CloseFrame { code: 1000, reason: "".into() };
+                        let _ = socket.send(Message::Close(Some(frame))).await;
+                        return;
+                    }
+                    Out::Cut => return,
+                };
+                if socket.send(message).await.is_err() { return } else { continue }
+            }
+        };
+        let Message::Text(text) = frame else { continue };
+        match tongue.read(&text) {
+            Asked::Say { context, model, speech, last } => {
+                if !contexts.iter().any(|known| known.name == context) {
+                    clock.name_model(&model);
+                    match tongue.admit(&model) {
+                        Ok(ticket) => {
+                            let free_at = Instant::now() + sim.paced(FIRST_BYTE_MILLIS);
+                            contexts.push(Context {
+                                name: context.clone(),
+                                ticket,
+                                free_at,
+                                voiced: 0,
+                                silent: false,
+                            });
+                        }
+                        Err(status) => {
+                            let message = tongue.failed(&context, status);
+                            outbox.put(Instant::now(), Out::Frame { context, message });
+                            continue;
+                        }
+                    }
+                }
+                if let Some(known) = contexts.iter_mut().find(|known| known.name == context) {
+                    say(&sim, known, &speech, &mut outbox);
+                    if last {
+                        finish(known, &mut outbox);
+                    }
+                }
+            }
+            Asked::Finish { context } => match contexts.iter_mut().find(|known| known.name == context) {
+                Some(known) => finish(known, &mut outbox),
+                None => outbox.put(Instant::now(), Out::Finished { context }),
+            },
+            Asked::Cancel { context, confirm } => {
+                contexts.retain(|known| known.name != context);
+                outbox.discard(|out| out.belongs_to(&context));
+                if let Some(message) = confirm {
+                    outbox.put(Instant::now(), Out::Frame { context, message });
+                }
+            }
+            Asked::Close => {
+                let end = contexts.iter().map(|known| known.free_at).max();
+                outbox.put(end.unwrap_or_else(Instant::now), Out::Close);
+            }
+            Asked::Answer(message) => {
+                outbox.put(Instant::now(), Out::Frame { context: String::new(), message });
+            }
+            Asked::Refuse(message, code, reason) => {
+                if let Some(message) = message {
+                    let _ = socket.send(message).await;
+                }
+                let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+                return;
+            }
+            Asked::Ignore => {}
+        }
+    }
+}
+
+/// Bills `speech` and plans its sound, up to the point where the request's fault strikes.
+fn say(sim: &Sim, context: &mut Context, speech: &Speech, outbox: &mut Outbox<Out>) {
+    let characters = speech.characters();
+    context.ticket.add(Counts { characters, sent_characters: characters, ..Counts::default() });
+    context.free_at = context.free_at.max(Instant::now());
+    for millis in speech.chunks() {
+        let voiced = context.voiced + millis.start / MILLIS_PER_CHARACTER;
+        if let Some(fault) = context.ticket.strike(voiced) {
+            strike(context, fault, outbox);
+        }
+        if context.silent {
+            return;
+        }
+        let length = millis.end - millis.start;
+        let sound = Out::Sound { context: context.name.clone(), speech: speech.clone(), millis };
+        outbox.put(context.free_at, sound);
+        context.free_at += sim.paced(length as f64 / AHEAD);
+    }
+    context.voiced += characters;
+}
+
+fn finish(context: &mut Context, outbox: &mut Outbox<Out>) {
+    if let Some(fault) = context.ticket.strike(context.voiced) {
+        strike(context, fault, outbox);
+    }
+    if !context.silent {
+        outbox.put(context.free_at, Out::Finished { context: context.name.clone() });
+    }
+}
+
+fn strike(context: &mut Context, fault: Fault, outbox: &mut Outbox<Out>) {
+    let name = context.name.clone();
+    match fault.kind {
+        FaultKind::Slow => context.free_at += Duration::from_millis(fault.pause_millis()),
+        FaultKind::Stall => {
+            context.silent = true;
+            if let Some(millis) = fault.value {
+                outbox.put(context.free_at + Duration::from_millis(millis), Out::Cut);
+            }
+        }
+        FaultKind::Malformed => {
+            let message = Message::text("{\"type\": \"chun");
+            outbox.put(context.free_at, Out::Frame { context: name, message });
+        }
+        FaultKind::ErrorFrame => {
+            context.silent = true;
+            outbox.put(context.free_at, Out::Failed { context: name });
+        }
+        _ => {
+            context.silent = true;
+            outbox.put(context.free_at, Out::Cut);
+        }
+    }
+}
