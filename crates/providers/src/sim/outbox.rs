@@ -37,7 +37,6 @@ impl<T> Outbox<T> {
         }
     }
 
-
     /// Waits for the next item's time and takes it; waits for ever when there is none. Safe to drop: an item is
     /// taken only when it is returned.
     pub(crate) async fn next(&mut self) -> T {
