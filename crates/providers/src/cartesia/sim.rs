@@ -45,21 +45,21 @@ fn failure(id: &str, status: u16) -> serde_json::Value {
     json!({"error_code": code, "title": title, "message": message, "error": error, "request_id": id})
 }
 
-/// Refuses a request without a good key.
-fn check_key(
+/// The refusal of a request without a good key.
+fn refused_key(
     sim: &Sim,
     headers: &HeaderMap,
     query: &Query,
     modality: Modality,
     model: &str,
-) -> Result<(), Response> {
+) -> Option<Response> {
     let header = headers.get("x-api-key").and_then(|value| value.to_str().ok());
     let token = query.get("access_token").or_else(|| query.get("api_key"));
     match header.or_else(|| bearer(headers, &["bearer"])).or(token) {
-        Some(key) if !key.is_empty() && key != "invalid" => Ok(()),
+        Some(key) if !key.is_empty() && key != "invalid" => None,
         _ => {
             sim.refuse(PROVIDER, modality, model);
-            Err(refusal(sim, 401))
+            Some(refusal(sim, 401))
         }
     }
 }

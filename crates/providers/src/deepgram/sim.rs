@@ -54,8 +54,8 @@ fn bad_request(sim: &Sim, text: &str) -> Response {
     response
 }
 
-/// Refuses a request without a good key: a header, or the subprotocol that browsers use.
-fn check_key(sim: &Sim, headers: &HeaderMap, modality: Modality, model: &str) -> Result<(), Response> {
+/// The refusal of a request without a good key: a header, or the subprotocol that browsers use.
+fn refused_key(sim: &Sim, headers: &HeaderMap, modality: Modality, model: &str) -> Option<Response> {
     let subprotocol = headers
         .get("sec-websocket-protocol")
         .and_then(|value| value.to_str().ok())
@@ -63,10 +63,10 @@ fn check_key(sim: &Sim, headers: &HeaderMap, modality: Modality, model: &str) ->
         .filter(|(scheme, _)| scheme.trim() == "token")
         .map(|(_, key)| key.trim());
     match bearer(headers, &["token", "bearer"]).or(subprotocol) {
-        Some(key) if !key.is_empty() && key != "invalid" => Ok(()),
+        Some(key) if !key.is_empty() && key != "invalid" => None,
         _ => {
             sim.refuse(PROVIDER, modality, model);
-            Err(refusal(sim, 401))
+            Some(refusal(sim, 401))
         }
     }
 }

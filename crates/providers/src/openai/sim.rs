@@ -62,13 +62,13 @@ fn bad_request(sim: &Sim, text: &str, param: Option<&str>) -> Response {
     json_response(400, REQUEST_ID, &format!("req_{}", sim.hex_id()), &body)
 }
 
-/// Refuses a request without a good key.
-fn check_key(sim: &Sim, headers: &HeaderMap, modality: Modality, model: &str) -> Result<(), Response> {
+/// The refusal of a request without a good key.
+fn refused_key(sim: &Sim, headers: &HeaderMap, modality: Modality, model: &str) -> Option<Response> {
     match bearer(headers, &["bearer"]) {
-        Some(key) if !key.is_empty() && key != "invalid" => Ok(()),
+        Some(key) if !key.is_empty() && key != "invalid" => None,
         _ => {
             sim.refuse(PROVIDER, modality, model);
-            Err(refusal(sim, 401))
+            Some(refusal(sim, 401))
         }
     }
 }

@@ -245,10 +245,10 @@ impl Ticket {
     pub(crate) fn waive_characters(&mut self) {
         let waived = std::mem::take(&mut self.counts.characters);
         let mut meter = self.sim.meter();
-        if meter.epoch == self.epoch {
-            if let Some(row) = meter.rows.get_mut(&self.key) {
-                row.counts.characters = row.counts.characters.saturating_sub(waived);
-            }
+        if meter.epoch == self.epoch
+            && let Some(row) = meter.rows.get_mut(&self.key)
+        {
+            row.counts.characters = row.counts.characters.saturating_sub(waived);
         }
     }
 

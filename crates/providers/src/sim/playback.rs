@@ -81,9 +81,7 @@ impl Playback {
                 _ => return Some(self.hang_up()),
             }
         }
-        let Some(step) = self.steps.pop_front() else {
-            return None;
-        };
+        let step = self.steps.pop_front()?;
         self.due += self.sim.paced(step.after_millis);
         tokio::time::sleep_until(self.due).await;
         self.ticket.add(step.counts);

@@ -168,10 +168,10 @@ pub(crate) async fn speak<T: Tongue>(
 ) {
     let mut contexts: Vec<Context> = Vec::new();
     let mut outbox: Outbox<Out> = Outbox::new();
-    if let Some(message) = tongue.opened() {
-        if socket.send(message).await.is_err() {
-            return;
-        }
+    if let Some(message) = tongue.opened()
+        && socket.send(message).await.is_err()
+    {
+        return;
     }
     loop {
         let frame = tokio::select! {

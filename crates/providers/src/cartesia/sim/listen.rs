@@ -1,6 +1,6 @@
 //! Speech to text: by turns, or with the client saying when.
 
-use super::{PROVIDER, REQUEST_ID, check_key, failure, refusal};
+use super::{PROVIDER, REQUEST_ID, failure, refusal, refused_key};
 use crate::sim::{
     AudioFormat, Dialect, Encoding, Heard, Listening, Query, Sim, SocketClock, Ticket, json_response, listen,
 };
@@ -55,7 +55,7 @@ fn open<D: Dialect>(
         Err(rejection) => return rejection.into_response(),
     };
     let model = query.get("model").unwrap_or(default_model).to_owned();
-    if let Err(response) = check_key(&sim, &headers, &query, Modality::Stt, &model) {
+    if let Some(response) = refused_key(&sim, &headers, &query, Modality::Stt, &model) {
         return response;
     }
     let id = sim.uuid();

@@ -1,6 +1,6 @@
 //! Text to speech: a socket with many requests on it, and one text for one answer.
 
-use super::{PROVIDER, REQUEST_ID, check_key, failure, refusal};
+use super::{PROVIDER, REQUEST_ID, failure, refusal, refused_key};
 use crate::sim::{
     Asked, AudioFormat, Counts, Encoding, Playback, Query, Sim, SocketClock, Speech, Step, Ticket, Tongue,
     json_response, speak,
@@ -28,7 +28,7 @@ pub(super) async fn stream(
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
-    if let Err(response) = check_key(&sim, &headers, &Query(parameters), Modality::Tts, "") {
+    if let Some(response) = refused_key(&sim, &headers, &Query(parameters), Modality::Tts, "") {
         return response;
     }
     if let Some(status) = sim.refused_handshake(PROVIDER, Modality::Tts) {
@@ -162,7 +162,9 @@ fn playback(
     frame: impl Fn(Vec<u8>) -> Bytes,
 ) -> Result<(Playback, HeaderMap), Response> {
     let message: Value = serde_json::from_slice(body).unwrap_or_default();
-    check_key(sim, headers, &query, Modality::Tts, text(&message, "model_id"))?;
+    if let Some(response) = refused_key(sim, headers, &query, Modality::Tts, text(&message, "model_id")) {
+        return Err(response);
+    }
     let id = sim.uuid();
     let order = Order::read(sim, &message).filter(|order| order.speech.characters() > 0);
     let Some(order) = order else {

@@ -1,6 +1,6 @@
 //! Speech to text, first version of the API: a socket, or a recording.
 
-use super::{PROVIDER, REQUEST_ID, bad_request, check_key, model_of, refusal, with_id};
+use super::{PROVIDER, REQUEST_ID, bad_request, model_of, refusal, refused_key, with_id};
 use crate::sim::{
     AudioFormat, Counts, Dialect, Encoding, Heard, Listening, Query, Sim, SocketClock, Ticket, Utterance,
     Wav, json_response, listen, seconds, transcribe,
@@ -32,7 +32,7 @@ pub(super) async fn stream(
         Err(rejection) => return rejection.into_response(),
     };
     let model = model_of(&query, "base");
-    if let Err(response) = check_key(&sim, &headers, Modality::Stt, &model) {
+    if let Some(response) = refused_key(&sim, &headers, Modality::Stt, &model) {
         return response;
     }
     let Some(encoding) = Encoding::parse(query.get("encoding").unwrap_or("linear16")) else {
@@ -178,7 +178,7 @@ pub(super) async fn recording(
 ) -> Response {
     let query = Query(parameters);
     let model = model_of(&query, "base");
-    if let Err(response) = check_key(&sim, &headers, Modality::Stt, &model) {
+    if let Some(response) = refused_key(&sim, &headers, Modality::Stt, &model) {
         return response;
     }
     let raw = query.get("encoding").and_then(Encoding::parse).map(|encoding| AudioFormat {

@@ -1,6 +1,6 @@
 //! Text to speech: a socket, or one text for one answer.
 
-use super::{PROVIDER, REQUEST_ID, bad_request, check_key, model_of, refusal, with_id};
+use super::{PROVIDER, REQUEST_ID, bad_request, model_of, refusal, refused_key, with_id};
 use crate::sim::{
     Asked, AudioFormat, Counts, Encoding, Query, Sim, SocketClock, Speech, Ticket, Tongue, speak,
 };
@@ -30,7 +30,7 @@ pub(super) async fn stream(
         Err(rejection) => return rejection.into_response(),
     };
     let model = model_of(&query, VOICE);
-    if let Err(response) = check_key(&sim, &headers, Modality::Tts, &model) {
+    if let Some(response) = refused_key(&sim, &headers, Modality::Tts, &model) {
         return response;
     }
     let Some(format) = format_of(&query) else {
@@ -125,7 +125,7 @@ pub(super) async fn whole(
 ) -> Response {
     let query = Query(parameters);
     let model = model_of(&query, VOICE);
-    if let Err(response) = check_key(&sim, &headers, Modality::Tts, &model) {
+    if let Some(response) = refused_key(&sim, &headers, Modality::Tts, &model) {
         return response;
     }
     let Some(format) = format_of(&query) else {

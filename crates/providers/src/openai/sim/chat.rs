@@ -1,7 +1,7 @@
 //! Chat completions, streamed and whole.
 
 use super::{
-    PROVIDER, answer_headers, bad_request, check_key, error_event, event, refusal,
+    PROVIDER, answer_headers, bad_request, error_event, event, refusal, refused_key,
     tokens::{count, list, pieces, prompt, text},
 };
 use crate::sim::{Counts, Playback, Reply, Sim, Step};
@@ -19,7 +19,7 @@ pub(super) async fn complete(State(sim): State<Sim>, headers: HeaderMap, body: B
         Err(error) => return bad_request(&sim, &format!("the body is not JSON: {error}"), None),
     };
     let model = text(&body, "model").to_owned();
-    if let Err(response) = check_key(&sim, &headers, Modality::Llm, &model) {
+    if let Some(response) = refused_key(&sim, &headers, Modality::Llm, &model) {
         return response;
     }
     if model.is_empty() {

@@ -1,7 +1,7 @@
 //! Text from a live stream: a realtime session that only transcribes.
 
 use super::{
-    PROVIDER, check_key, refusal,
+    PROVIDER, refusal, refused_key,
     tokens::{count, pieces, text},
 };
 use crate::sim::{
@@ -33,7 +33,7 @@ pub(super) async fn transcription(
         Err(rejection) => return rejection.into_response(),
     };
     let model = query.get("model").unwrap_or("gpt-4o-mini-transcribe").to_owned();
-    if let Err(response) = check_key(&sim, &headers, Modality::Stt, &model) {
+    if let Some(response) = refused_key(&sim, &headers, Modality::Stt, &model) {
         return response;
     }
     let ticket = match sim.admit(PROVIDER, Modality::Stt, &model) {

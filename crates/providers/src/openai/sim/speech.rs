@@ -1,7 +1,7 @@
 //! Speech from text.
 
 use super::{
-    PROVIDER, answer_headers, bad_request, check_key, error_event, event, refusal,
+    PROVIDER, answer_headers, bad_request, error_event, event, refusal, refused_key,
     tokens::{count, text},
 };
 use crate::sim::{AudioFormat, Counts, Encoding, Sim, Speech, Step};
@@ -19,7 +19,7 @@ pub(super) async fn speech(State(sim): State<Sim>, headers: HeaderMap, body: Byt
         Err(error) => return bad_request(&sim, &format!("the body is not JSON: {error}"), None),
     };
     let model = text(&body, "model").to_owned();
-    if let Err(response) = check_key(&sim, &headers, Modality::Tts, &model) {
+    if let Some(response) = refused_key(&sim, &headers, Modality::Tts, &model) {
         return response;
     }
     let (input, instructions) = (text(&body, "input"), text(&body, "instructions"));

@@ -1,7 +1,7 @@
 //! Text from a recording.
 
 use super::{
-    PROVIDER, answer_headers, bad_request, check_key, error_event, event, refusal,
+    PROVIDER, answer_headers, bad_request, error_event, event, refusal, refused_key,
     tokens::{count, pieces},
 };
 use crate::sim::{Counts, Playback, Sim, Step, Utterance, Wav, seconds, transcribe};
@@ -36,7 +36,7 @@ pub(super) async fn transcribe_file(
         Ok(form) => form,
         Err(problem) => return bad_request(&sim, &problem, None),
     };
-    if let Err(response) = check_key(&sim, &headers, Modality::Stt, &form.model) {
+    if let Some(response) = refused_key(&sim, &headers, Modality::Stt, &form.model) {
         return response;
     }
     if form.model.is_empty() {
