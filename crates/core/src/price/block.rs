@@ -93,6 +93,21 @@ impl RateKind {
     }
 }
 
+/// A set of kinds of rate.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RateKinds(u16);
+
+impl RateKinds {
+    pub(super) const fn of(kinds: &[RateKind]) -> Self {
+        let (mut bits, mut rest) = (0, kinds);
+        while let [kind, others @ ..] = rest {
+            bits |= kind.bit();
+            rest = others;
+        }
+        Self(bits)
+    }
+}
+
 /// One rate: flat, or by the size of the prompt.
 #[derive(Debug)]
 pub(super) enum Rate {
@@ -160,8 +175,8 @@ impl PriceBlock {
         self.present & kind.bit() != 0
     }
 
-    pub(super) fn has_any(&self, kinds: &[RateKind]) -> bool {
-        kinds.iter().any(|kind| self.has(*kind))
+    pub(super) fn has_any(&self, kinds: RateKinds) -> bool {
+        self.present & kinds.0 != 0
     }
 
     pub(super) fn is_empty(&self) -> bool {

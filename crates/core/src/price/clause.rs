@@ -39,7 +39,7 @@ impl Clause {
             Self::Equals(literal) => text == &**literal,
             Self::StartsWith(literal) => text.starts_with(&**literal),
             Self::EndsWith(literal) => text.ends_with(&**literal),
-            Self::Contains(literal) => text.contains(&**literal),
+            Self::Contains(literal) => contains(text, literal),
             Self::Regex(pattern) => pattern.is_found_in(text),
             Self::Or(clauses) => clauses.iter().any(|clause| clause.accepts(text)),
             Self::And(clauses) => clauses.iter().all(|clause| clause.accepts(text)),
@@ -71,6 +71,13 @@ impl Clause {
             _ => Vec::new(),
         }
     }
+}
+
+/// `str::contains` for names: both are short, so preparing a faster search costs more than it saves.
+fn contains(text: &str, literal: &str) -> bool {
+    let (text, literal) = (text.as_bytes(), literal.as_bytes());
+    literal.is_empty()
+        || text.windows(literal.len()).any(|window| window.first() == literal.first() && window == literal)
 }
 
 /// A regular expression in Python's syntax, compiled when first used: most never are.

@@ -3,7 +3,7 @@
 //! The order of every multiplication and addition is that of the published price library, because each step
 //! rounds to 28 digits: reordering changes the last digit of very long quantities.
 
-use super::block::{PriceBlock, RateKind};
+use super::block::{PriceBlock, RateKind, RateKinds};
 use super::error::PriceError;
 use super::usage::{PriceUsage, Quantity};
 use crate::decimal::Decimal;
@@ -112,8 +112,9 @@ impl Parts {
 
     fn sum(&self, parts: &[Part]) -> Decimal {
         let mut amounts = parts.iter().map(|part| self.get(*part));
-        let first = amounts.next().unwrap_or(&ZERO).clone();
-        amounts.fold(first, |sum, amount| &sum + amount)
+        let mut sum = amounts.next().unwrap_or(&ZERO).clone();
+        amounts.for_each(|amount| sum += amount);
+        sum
     }
 }
 
@@ -213,9 +214,10 @@ impl PriceBlock {
         }
         let input = parts.sum(&INPUT);
         let output = parts.sum(&OUTPUT);
-        let total = [Part::Requests, Part::AgentKminutes, Part::TelephonyKminutes]
-            .into_iter()
-            .fold(&input + &output, |sum, part| &sum + parts.get(part));
+        let mut total = &input + &output;
+        for part in [Part::Requests, Part::AgentKminutes, Part::TelephonyKminutes] {
+            total += parts.get(part);
+        }
         let unpriced = self.unpriced(usage);
         Ok(Rated {
             total,
@@ -325,20 +327,23 @@ impl PriceBlock {
 }
 
 /// The rates a quantity may be charged at.
-const fn charged_as(quantity: Quantity) -> &'static [RateKind] {
+fn charged_as(quantity: Quantity) -> RateKinds {
     use RateKind::{CacheAudioReadMtok, CacheReadMtok, CacheWriteMtok, InputAudioMtok, InputMtok};
+    const fn of<const N: usize>(kinds: [RateKind; N]) -> RateKinds {
+        RateKinds::of(&kinds)
+    }
     match quantity {
-        Quantity::InputTokens => &[InputMtok],
-        Quantity::CacheReadTokens => &[CacheReadMtok, InputMtok],
-        Quantity::CacheWriteTokens => &[CacheWriteMtok, InputMtok],
-        Quantity::InputAudioTokens => &[InputAudioMtok, InputMtok],
-        Quantity::CacheAudioReadTokens => &[CacheAudioReadMtok, CacheReadMtok, InputMtok],
-        Quantity::OutputTokens => &[RateKind::OutputMtok],
-        Quantity::OutputAudioTokens => &[RateKind::OutputAudioMtok, RateKind::OutputMtok],
-        Quantity::Characters => &[RateKind::InputKchars],
-        Quantity::AudioInputSeconds => &[RateKind::InputAudioKseconds],
-        Quantity::AudioOutputSeconds => &[RateKind::OutputAudioKseconds],
-        Quantity::AgentMinutes => &[RateKind::AgentKminutes],
-        Quantity::TelephonyMinutes => &[RateKind::TelephonyKminutes],
+        Quantity::InputTokens => const { of([InputMtok]) },
+        Quantity::CacheReadTokens => const { of([CacheReadMtok, InputMtok]) },
+        Quantity::CacheWriteTokens => const { of([CacheWriteMtok, InputMtok]) },
+        Quantity::InputAudioTokens => const { of([InputAudioMtok, InputMtok]) },
+        Quantity::CacheAudioReadTokens => const { of([CacheAudioReadMtok, CacheReadMtok, InputMtok]) },
+        Quantity::OutputTokens => const { of([RateKind::OutputMtok]) },
+        Quantity::OutputAudioTokens => const { of([RateKind::OutputAudioMtok, RateKind::OutputMtok]) },
+        Quantity::Characters => const { of([RateKind::InputKchars]) },
+        Quantity::AudioInputSeconds => const { of([RateKind::InputAudioKseconds]) },
+        Quantity::AudioOutputSeconds => const { of([RateKind::OutputAudioKseconds]) },
+        Quantity::AgentMinutes => const { of([RateKind::AgentKminutes]) },
+        Quantity::TelephonyMinutes => const { of([RateKind::TelephonyKminutes]) },
     }
 }
