@@ -1,3 +1,104 @@
-//! The library behind the `voicegw` binary.
+//! The library behind the `voicegw` binary and behind `voicegw` of the Python package.
+//!
+//! A command is its path: `voicegw tenant show` is `commands/tenant/show.rs`, with the arguments and `run` in
+//! one file. To add one: the file, a line in `commands/mod.rs`, a line in [`args::Command`], a line in
+//! [`dispatch`]. Commands take what they need as values and write through [`Printer`] alone.
 
-pub mod commands;
+mod args;
+mod commands;
+pub mod environment;
+pub mod exit;
+pub mod printer;
+pub mod settings;
+
+pub use environment::Environment;
+pub use printer::Printer;
+
+use args::{Args, Command};
+use clap::{CommandFactory, Parser, error::ErrorKind};
+use std::{collections::HashMap, ffi::OsString};
+
+/// Runs one command line, the program's name first, and returns the exit code.
+///
+/// Ctrl+C ends it with 130. Not to be called from within an async runtime.
+pub fn run(args: Vec<OsString>, environment: HashMap<String, String>) -> u8 {
+    let environment = Environment::new(environment);
+    let mut printer = Printer::standard(&environment);
+    let command = match Args::try_parse_from(args) {
+        Ok(Args { command: Some(command) }) => command,
+        Ok(Args { command: None }) => return help(&mut printer),
+        Err(error) => return refused(&error, &mut printer),
+    };
+    log_to_stderr(&environment, printer.colours_errors());
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("failed to start"), &mut printer),
+    };
+    let interruptible = !command.ends_itself();
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = dispatch(command, &environment, &mut printer) => Some(outcome),
+            Ok(()) = tokio::signal::ctrl_c(), if interruptible => None,
+        }
+    });
+    // A prompt may still wait for a line; nothing waits for it.
+    runtime.shutdown_background();
+    match outcome {
+        None => exit::INTERRUPTED,
+        Some(Ok(code)) => code,
+        Some(Err(error)) => fail(&error, &mut printer),
+    }
+}
+
+/// Hands each command its arguments. One line for each.
+async fn dispatch(command: Command, environment: &Environment, printer: &mut Printer) -> anyhow::Result<u8> {
+    match command {
+        Command::Init(args) => commands::init::run(args, environment, printer).await,
+        Command::Sim(args) => {
+            commands::sim::run(args, &mut printer.stdout()).await?;
+            Ok(exit::DONE)
+        }
+        Command::Status(args) => commands::status::run(&args, environment, printer),
+    }
+}
+
+fn help(printer: &mut Printer) -> u8 {
+    match printer.text(&Args::command().render_help().to_string()) {
+        Ok(()) => exit::DONE,
+        Err(_) => exit::FAILED,
+    }
+}
+
+/// Help and version are data; anything else is wrong usage.
+fn refused(error: &clap::Error, printer: &mut Printer) -> u8 {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match printer.text(&error.to_string()) {
+            Ok(()) => exit::DONE,
+            Err(_) => exit::FAILED,
+        },
+        _ => {
+            printer.note(error.to_string().trim_end());
+            exit::USAGE
+        }
+    }
+}
+
+fn fail(error: &anyhow::Error, printer: &mut Printer) -> u8 {
+    if exit::is_closed_pipe(error) {
+        return exit::DONE;
+    }
+    printer.error(error);
+    exit::code(error)
+}
+
+/// What the libraries log goes to stderr: warnings, or what `RUST_LOG` asks for. A host that set up its own
+/// log keeps it.
+fn log_to_stderr(environment: &Environment, colours: bool) {
+    let filter = environment.get("RUST_LOG").unwrap_or_else(|| "warn".to_owned());
+    let log = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .with_env_filter(tracing_subscriber::EnvFilter::builder().parse_lossy(filter));
+    // An error means that there is a log already.
+    drop(log.try_init());
+}

@@ -1,15 +1,11 @@
-//! Entry point of the `voicegw` binary.
+//! Entry point of the `voicegw` binary: reads arguments and environment, once, and hands them on.
 
-use clap::Parser;
+use std::process::ExitCode;
 
-#[derive(Parser)]
-#[command(name = "voicegw", version, about)]
-enum Command {
-    Sim(vg_cli::commands::sim::SimArgs),
-}
-
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let Command::Sim(args) = Command::parse();
-    vg_cli::commands::sim::run(args, &mut std::io::stdout()).await
+fn main() -> ExitCode {
+    // A variable that is not Unicode cannot be one of ours.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    ExitCode::from(vg_cli::run(std::env::args_os().collect(), environment))
 }

@@ -1,3 +1,5 @@
-//! One file per command.
+//! The commands, each named by its path.
 
-pub mod sim;
+pub(crate) mod init;
+pub(crate) mod sim;
+pub(crate) mod status;

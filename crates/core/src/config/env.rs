@@ -66,6 +66,8 @@ variables! {
     ASSEMBLYAI_API_KEY;
     /// Any value but nothing: no colours.
     NO_COLOR;
+    /// What the libraries log to stderr; `warn` by default.
+    RUST_LOG;
     /// The home folder, where the default places are.
     HOME;
     /// Accepted from older deployments, unread.

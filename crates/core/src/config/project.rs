@@ -180,7 +180,7 @@ impl Project {
             name: s.required_text("name", "the name shown to people"),
             description: s.text("description", "what it is for"),
             daily_budget: s
-                .dollars("daily_budget", "0.0", "USD per UTC day; 0 is no limit")
+                .dollars("daily_budget", "0.0", "for one UTC day; 0 is no limit")
                 .filter(|budget| *budget != Money::ZERO),
             budget_action: s.word("budget_action", BudgetAction::Warn, "what happens at the budget"),
             default_stack: s.text("default_stack", "the stack used when a request names no model"),

@@ -1,0 +1,7 @@
+//! The compiled binary in folders of its own: whole outputs and exit codes, one file for each command.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+mod init;
+mod machine;
+mod status;
+mod usage;
