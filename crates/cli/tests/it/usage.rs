@@ -1,7 +1,11 @@
 //! What holds for every command: help, version, wrong usage, interruption.
 
 use crate::machine::Machine;
-use std::{io::Read, time::Duration};
+use std::{
+    io::Read,
+    process::{Child, Command},
+    time::Duration,
+};
 
 #[test]
 fn alone_it_prints_help() {
@@ -35,11 +39,36 @@ fn ctrl_c_exits_130() {
     // The question shows that the program waits.
     let mut question = [0; 10];
     child.stderr.as_mut().unwrap().read_exact(&mut question).unwrap();
-    let interrupt = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(interrupt.unwrap().success());
-    let ended = (0..200).find_map(|_| {
+    interrupt(&child);
+    assert_eq!(ended(&mut child), Some(130));
+}
+
+#[cfg(unix)]
+fn interrupt(child: &Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+/// The exit code, waited for up to five seconds.
+#[cfg(unix)]
+fn ended(child: &mut Child) -> Option<i32> {
+    let status = (0..200).find_map(|_| {
         std::thread::sleep(Duration::from_millis(25));
         child.try_wait().unwrap()
     });
-    assert_eq!(ended.and_then(|status| status.code()), Some(130));
+    status.and_then(|status| status.code())
+}
+
+/// `sim` tells its addresses and the ready line, answers, and ends in order when it is stopped.
+#[cfg(unix)]
+#[test]
+fn sim_is_ready_when_it_says_so_and_ends_in_order() {
+    use std::io::{BufRead, BufReader};
+    let mut child = Machine::new().command("sim --port 0").spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let ready = lines.map(|line| line.unwrap()).find(|line| line.starts_with("listening on ")).unwrap();
+    let address = ready.strip_prefix("listening on http://").unwrap();
+    assert!(std::net::TcpStream::connect(address).is_ok());
+    interrupt(&child);
+    assert_eq!(ended(&mut child), Some(0));
 }
