@@ -1,7 +1,7 @@
 //! Model strings: `provider/model[:suffix]`, and what they mean under a configuration.
 
 use crate::{
-    Modality,
+    Kind, Modality,
     config::{self, Config, nearest},
     provider::Provider,
 };
@@ -131,6 +131,13 @@ pub enum ModelResolutionError {
     /// The configuration names it with a variable that is not set.
     #[error("the model cannot be told: {0}")]
     Unset(#[from] config::Unset),
+}
+
+impl ModelResolutionError {
+    /// The kind of this error: always the caller's, or the configuration's.
+    pub const fn kind(&self) -> Kind {
+        Kind::BadRequest
+    }
 }
 
 /// The local runtimes that `local/` may name, each with its modality.

@@ -65,7 +65,7 @@ struct Row {
 enum State {
     Configured,
     SwitchedOff,
-    /// With what would give it a key.
+    /// With the environment variable that would give it a key.
     NoKey(String),
     /// No provider of this version.
     Unknown,
@@ -103,10 +103,13 @@ pub(crate) fn run(args: &Args, environment: &Environment, printer: &mut Printer)
         table.row([switch, if on { "on" } else { "off" }]);
     }
     printer.table(&table)?;
-    for row in &rows {
-        if let State::NoKey(wanted) = &row.state {
-            printer.hint(&format!("{} needs a key: {wanted}", row.id));
-        }
+    let missing = rows.iter().filter_map(|row| match &row.state {
+        State::NoKey(variable) => Some(format!("`{variable}` for {}", row.id)),
+        _ => None,
+    });
+    let missing: Vec<String> = missing.collect();
+    if !missing.is_empty() {
+        printer.hint(&format!("keys that are not set: {}", missing.join(", ")));
     }
     Ok(exit::DONE)
 }
@@ -170,8 +173,8 @@ fn state(
     let Some(key_variable) = provider.key_variable() else { return State::Configured };
     match config.api_key(project, id, Some(key_variable), &|name| environment.get(name)) {
         Ok(Some(_)) => State::Configured,
-        Ok(None) => State::NoKey(format!("set `{key_variable}`, or `providers.{id}.api_key`")),
-        Err(Unset { variable }) => State::NoKey(format!("set `{variable}`")),
+        Ok(None) => State::NoKey(key_variable.to_owned()),
+        Err(Unset { variable }) => State::NoKey(variable),
     }
 }
 

@@ -40,7 +40,7 @@ fn it_shows_providers_switches_and_database() {
     let database = "[HOME]/.config/voicegateway/voicegw.db (not there yet; the first request makes it)";
     let head =
         format!("Configuration: voicegw.yaml\nProject: default\nDatabase: {database}\n\nProvider Status\n");
-    let err = "hint: openai needs a key: set `OA`\n";
+    let err = "hint: keys that are not set: `OA` for openai\n";
     assert_eq!(outcome, Outcome { code: Some(0), out: format!("{head}{TABLE}"), err: err.into() });
 }
 

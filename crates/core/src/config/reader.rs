@@ -68,6 +68,7 @@ impl<'a> Reader<'a> {
         let entries = match node.map(|node| (node, &node.body)) {
             None => &[][..],
             Some((_, Body::Map(entries))) => entries,
+            Some((node, _)) if node.is_null() => &[],
             Some((node, _)) => {
                 let reason = format!("must be a mapping, not {}", node.noun());
                 context.problems.borrow_mut().push(Problem::new(path, reason, at));
@@ -279,9 +280,7 @@ impl<'a> Reader<'a> {
         }
         let outer = Reader::new(self.context, self.child(key), &path);
         let read_entry = |entry: &'a Entry| {
-            let value = Some(&entry.value).filter(|node| !node.is_null());
-            let value = one(&entry.key, value, outer.path_of(&entry.key));
-            (entry.key.clone(), value)
+            (entry.key.clone(), one(&entry.key, Some(&entry.value), outer.path_of(&entry.key)))
         };
         outer.entries.iter().map(read_entry).collect()
     }

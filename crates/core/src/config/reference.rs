@@ -27,7 +27,11 @@ impl Key {
 
     /// Whether a file has it with another value than the default.
     pub fn differs(&self) -> bool {
-        self.written.as_ref().is_some_and(|written| *written != self.default)
+        let number = |text: &str| text.parse::<f64>().ok();
+        self.written.as_ref().is_some_and(|written| {
+            *written != self.default
+                && (number(written).is_none() || number(written) != number(&self.default))
+        })
     }
 }
 

@@ -236,9 +236,31 @@ fn the_root_must_be_a_readable_mapping() {
         "a second document starts here; one file holds one (voicegw.yaml:2:1)"
     );
     assert!(problems("serve: [").starts_with("not valid YAML: "));
+    let bare = problems("fallbacks:\n  stt: [${A}]\n");
+    assert!(
+        bare.ends_with("; within `[ ]` and `{ }` write \"${VAR}\" with quotes (voicegw.yaml:2:10)"),
+        "{bare}"
+    );
     assert!(problems("[a]: 1").contains("a key must be text"));
     let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
     assert_eq!(problems(&deep), "nested more than 64 deep (voicegw.yaml:1:66)");
+}
+
+#[test]
+fn an_empty_entry_is_missed_where_it_stands() {
+    assert_eq!(
+        problems("projects:\n  acme:\n  b: {}\nauth:\n  api_keys:\n    -\n    - {}\n"),
+        "\
+projects.acme.name: is required (voicegw.yaml:2:7)
+projects.b.name: is required (voicegw.yaml:3:6)
+auth.api_keys[0].token: is required (voicegw.yaml:6:6)
+auth.api_keys[1].token: is required (voicegw.yaml:7:7)"
+    );
+}
+
+#[test]
+fn a_byte_order_mark_and_carriage_returns_are_harmless() {
+    assert_eq!(read("\u{feff}serve:\r\n  port: 81\r\n").config.serve.port, 81);
 }
 
 #[test]
@@ -430,7 +452,7 @@ fn every_key_of_the_annotated_file_loads_when_uncommented() {
 #[test]
 fn a_comparison_shows_what_the_file_changes() {
     let keys =
-        reference::compare("serve: { port: 81 }\nproviders: { openai: { api_key: secret-12345 } }").unwrap();
+        reference::compare("serve: { port: 81 }\nlatency: { ttfb_warning_ms: 500 }\nproviders: { openai: { api_key: secret-12345 } }").unwrap();
     let changed: Vec<_> = keys
         .iter()
         .filter(|key| key.differs())

@@ -82,12 +82,16 @@ impl Node {
 /// The one problem that makes the text unreadable.
 pub(super) fn parse(text: &str, problems: &mut Vec<Problem>) -> Result<Option<Node>, Problem> {
     let mut builder =
-        Builder { events: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0, problems };
+        Builder { text, events: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0, problems };
     let root = builder.document()?;
     Ok(root.filter(|node| !node.is_null()))
 }
 
+/// What a reader of `[${VAR}]` trips over: YAML ends a bare word there at the brace.
+const BARE_VARIABLE: &str = "; within `[ ]` and `{ }` write \"${VAR}\" with quotes";
+
 struct Builder<'text, 'problems> {
+    text: &'text str,
     events: Parser<'text, granit_parser::StrInput<'text>>,
     anchors: HashMap<usize, Node>,
     nodes: usize,
@@ -100,9 +104,16 @@ impl<'text> Builder<'text, '_> {
             None => Ok(None),
             Some(Ok((event, span))) => Ok(Some((event, position(span.start)))),
             Some(Err(error)) => {
-                Err(Problem::new("", format!("not valid YAML: {}", error.info()), position(*error.marker())))
+                let at = position(*error.marker());
+                let advice = if self.has_variable_before(at) { BARE_VARIABLE } else { "" };
+                Err(Problem::new("", format!("not valid YAML: {}{advice}", error.info()), at))
             }
         }
+    }
+
+    fn has_variable_before(&self, at: Position) -> bool {
+        let line = self.text.lines().nth(at.line.saturating_sub(1)).unwrap_or_default();
+        line.chars().take(at.column).collect::<String>().contains("${")
     }
 
     fn document(&mut self) -> Result<Option<Node>, Problem> {
