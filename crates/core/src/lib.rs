@@ -14,6 +14,7 @@ pub mod money;
 pub mod price;
 pub mod provider;
 pub mod time;
+pub mod tokens;
 pub mod usage;
 
 pub use error::{Error, Kind};
