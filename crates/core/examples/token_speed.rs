@@ -14,7 +14,8 @@ fn main() {
     let second = Instant::now();
     black_box(count("Hello, how can I help you today?"));
     println!("second call: {:?}", second.elapsed());
-    println!("memory after the first call: {} kB more", resident_kilobytes().saturating_sub(before));
+    black_box(count(include_str!("../src/tokens/pieces.rs")));
+    println!("memory after a page of text: {} kB more", resident_kilobytes().saturating_sub(before));
 
     let texts = [
         ("code", include_str!("../src/tokens/vocabulary.rs").repeat(200)),
@@ -35,14 +36,15 @@ fn main() {
         ("two letters", "ab".repeat(500_000)),
         ("one Han character", "的".repeat(333_333)),
     ];
-    for (kind, text) in texts {
+    let before = resident_kilobytes();
+    for (kind, text) in &texts {
         let started = Instant::now();
-        let tokens = black_box(count(&text));
+        let tokens = black_box(count(text));
         let elapsed = started.elapsed();
         let speed = text.len() as f64 / 1e6 / elapsed.as_secs_f64();
         println!("{kind}: {speed:.1} MB/s, {} bytes, {tokens} tokens, {elapsed:?}", text.len());
     }
-    println!("memory after all texts were counted: {} kB more", resident_kilobytes().saturating_sub(before));
+    println!("memory after all texts: {} kB more", resident_kilobytes().saturating_sub(before));
 }
 
 /// Memory that the process holds, where Linux says so; else zero.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use proptest::{
+    char::range,
     collection::vec,
     prelude::{Just, ProptestConfig, Strategy, any, prop_assert_eq, prop_oneof},
     proptest,
@@ -17,7 +18,7 @@ fn reference(text: &str) -> u64 {
 }
 
 /// Texts that have found mistakes in tokenizers, or would.
-const TEXTS: &[&str] = [
+const TEXTS: &[&str] = &[
     "",
     " ",
     "a",
@@ -144,8 +145,8 @@ fn runs_of_any_length_count_as_in_the_reference() {
 fn time_grows_in_proportion_to_the_text() {
     for unit in [" ", "a", "-", "ab", "\u{301}", "A\u{301}", "\n "] {
         let started = Instant::now();
-        let tokens = count(&unit.repeat(200_000 / unit.len()));
-        assert!(tokens > 1_000, "{unit:?} gave {tokens}");
+        let tokens = count(&unit.repeat(100_000 / unit.len()));
+        assert!(tokens > 500, "{unit:?} gave {tokens}");
         // A quadratic count would take minutes; the bound leaves room for a slow machine without optimisation.
         assert!(started.elapsed() < Duration::from_secs(30), "{unit:?} took {:?}", started.elapsed());
     }
@@ -161,9 +162,9 @@ fn text() -> impl Strategy<Value = String> {
         6 => known.prop_map(str::to_owned),
         2 => any::<char>().prop_map(String::from),
         2 => (b' '..=b'~').prop_map(|byte| char::from(byte).to_string()),
-        1 => ('\u{80}'..='\u{24ff}').prop_map(String::from),
-        1 => ('a'..='z', 1..12_usize).prop_map(|(letter, times)| letter.to_string().repeat(times)),
-        1 => vec('a'..='z', 1..14).prop_map(|letters| letters.into_iter().collect()),
+        1 => range('\u{80}', '\u{24ff}').prop_map(String::from),
+        1 => (range('a', 'z'), 1..12_usize).prop_map(|(letter, times)| letter.to_string().repeat(times)),
+        1 => vec(range('a', 'z'), 1..14).prop_map(|letters| letters.into_iter().collect()),
     ];
     prop_oneof![9 => vec(piece, 0..16).prop_map(|pieces| pieces.concat()), 1 => any::<String>(), 1 => Just(String::new())]
 }

@@ -7,13 +7,22 @@
 //! next token first and step back where none fits; since only one row comes by any byte, none is visited twice,
 //! and the time is in proportion to the piece, be it a megabyte of one letter.
 
-use super::vocabulary::{merged, prefixes, split};
+use super::{
+    layout::pair_slot,
+    vocabulary::{merged, prefixes, split},
+};
 
-/// Counts pieces. Holds nothing between two of them but room, so that one serves all pieces of a text.
+/// Pieces of more bytes than this, being no words, may try the same neighbours many times over.
+const LONG_PIECE: usize = 256;
+/// Verdicts remembered while in a long piece.
+const VERDICTS: usize = 4096;
+
+/// Counts pieces. Keeps nothing between two of them that depends on the piece, so that one serves all of a text.
 #[derive(Default)]
 pub struct Merger {
     row: Vec<Placed>,
     candidates: Vec<Placed>,
+    verdicts: Verdicts,
 }
 
 #[derive(Clone, Copy)]
@@ -26,6 +35,9 @@ impl Merger {
     /// The tokens of `piece`.
     pub fn count(&mut self, piece: &[u8]) -> u64 {
         self.row.clear();
+        if piece.len() > LONG_PIECE {
+            self.verdicts.remember();
+        }
         let mut at = 0;
         let mut longest = piece.len();
         while at < piece.len() {
@@ -51,7 +63,31 @@ impl Merger {
         self.candidates.extend(prefixes.map(|(length, token)| Placed { token, length }));
         let Some(last) = self.row.last() else { return self.candidates.last().copied() };
         let mut candidates = self.candidates.iter().rev().copied();
-        candidates.find(|candidate| stand_side_by_side(last.token, candidate.token))
+        candidates.find(|candidate| self.verdicts.stand_side_by_side(last.token, candidate.token))
+    }
+}
+
+/// The latest verdicts on two tokens, each at a place given by its hash; empty until there is reason to remember.
+#[derive(Default)]
+struct Verdicts(Vec<Option<(u32, u32, bool)>>);
+
+impl Verdicts {
+    fn remember(&mut self) {
+        self.0.resize(VERDICTS, None);
+    }
+
+    fn stand_side_by_side(&mut self, left: u32, right: u32) -> bool {
+        let Some(place) = self.0.get_mut(pair_slot(left, right).0 % VERDICTS) else {
+            return stand_side_by_side(left, right);
+        };
+        match *place {
+            Some((known_left, known_right, verdict)) if (known_left, known_right) == (left, right) => verdict,
+            _ => {
+                let verdict = stand_side_by_side(left, right);
+                *place = Some((left, right, verdict));
+                verdict
+            }
+        }
     }
 }
 
