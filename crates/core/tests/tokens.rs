@@ -132,7 +132,7 @@ fn runs_of_any_length_count_as_in_the_reference() {
         " ", "a", "A", "-", "=", "*", "\n", "\r\n", "\t", " \n", "ab", "aB", "的", "ก", "é", "👍", "\u{301}",
         "7", "/", "_",
     ] {
-        for length in (1..=140).chain([256, 257, 1000]) {
+        for length in (1..=40).chain([64, 65, 80, 81, 96, 127, 128, 129, 257, 1000]) {
             let run = unit.repeat(length);
             for text in [run.clone(), format!("{run}x"), format!("x{run} x")] {
                 assert_eq!(count(&text), reference(&text), "{length} of {unit:?}");
@@ -145,8 +145,8 @@ fn runs_of_any_length_count_as_in_the_reference() {
 fn time_grows_in_proportion_to_the_text() {
     for unit in [" ", "a", "-", "ab", "\u{301}", "A\u{301}", "\n "] {
         let started = Instant::now();
-        let tokens = count(&unit.repeat(100_000 / unit.len()));
-        assert!(tokens > 500, "{unit:?} gave {tokens}");
+        let tokens = count(&unit.repeat(50_000 / unit.len()));
+        assert!(tokens > 200, "{unit:?} gave {tokens}");
         // A quadratic count would take minutes; the bound leaves room for a slow machine without optimisation.
         assert!(started.elapsed() < Duration::from_secs(30), "{unit:?} took {:?}", started.elapsed());
     }
@@ -166,7 +166,7 @@ fn text() -> impl Strategy<Value = String> {
         1 => (range('a', 'z'), 1..12_usize).prop_map(|(letter, times)| letter.to_string().repeat(times)),
         1 => vec(range('a', 'z'), 1..14).prop_map(|letters| letters.into_iter().collect()),
     ];
-    prop_oneof![9 => vec(piece, 0..16).prop_map(|pieces| pieces.concat()), 1 => any::<String>(), 1 => Just(String::new())]
+    prop_oneof![9 => vec(piece, 0..9).prop_map(|pieces| pieces.concat()), 1 => any::<String>(), 1 => Just(String::new())]
 }
 
 proptest! {
