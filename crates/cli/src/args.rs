@@ -1,6 +1,6 @@
 //! The command line as typed.
 
-use crate::commands::{init, sim, status};
+use crate::commands::{init, prices, sim, status};
 
 /// The gateway under every voice agent: routing, costs, ledger.
 #[derive(Debug, clap::Parser)]
@@ -15,6 +15,9 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Write a configuration file to start from
     Init(init::Args),
+    /// Show prices and price usages
+    #[command(subcommand)]
+    Prices(prices::Command),
     /// Play the providers on this machine, without keys and without cost
     Sim(sim::SimArgs),
     /// Show providers, switches and the ledger's place

@@ -54,6 +54,7 @@ pub fn run(args: Vec<OsString>, environment: HashMap<String, String>) -> u8 {
 async fn dispatch(command: Command, environment: &Environment, printer: &mut Printer) -> anyhow::Result<u8> {
     match command {
         Command::Init(args) => commands::init::run(args, environment, printer).await,
+        Command::Prices(command) => commands::prices::run(command, printer).await,
         Command::Sim(args) => {
             commands::sim::run(args, &mut printer.stdout()).await?;
             Ok(exit::DONE)

@@ -3,5 +3,6 @@
 
 mod init;
 mod machine;
+mod prices;
 mod status;
 mod usage;
