@@ -18,6 +18,11 @@ use args::{Args, Command};
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use std::{collections::HashMap, ffi::OsString};
 
+/// The whole command line as clap knows it, for the generated reference.
+pub fn command() -> clap::Command {
+    Args::command()
+}
+
 /// Runs one command line, the program's name first, and returns the exit code.
 ///
 /// Ctrl+C ends it with 130. Not to be called from within an async runtime.

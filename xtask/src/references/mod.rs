@@ -1,5 +1,6 @@
 //! The generated references: one small file per page, each a function from the product's own tables to its text.
 
+mod cli;
 mod configuration;
 
 use std::{fs, path::Path};
@@ -22,8 +23,10 @@ impl Reference {
 }
 
 /// Every page. A page joins when the table it is made from exists.
-const REFERENCES: [Reference; 1] =
-    [Reference { path: "docs/reference/configuration.md", text: configuration::text }];
+const REFERENCES: [Reference; 2] = [
+    Reference { path: "docs/reference/cli.md", text: cli::text },
+    Reference { path: "docs/reference/configuration.md", text: configuration::text },
+];
 
 /// Writes every page that changed.
 pub fn write(root: &Path) -> Result<()> {
