@@ -1,0 +1,71 @@
+//! Sessions: made by their first line, summed over all.
+
+use crate::{Backend, Store, lines::*};
+use std::sync::Arc;
+use vg_core::{Line, Modality, Money, Status};
+use vg_store::{LineQuery, SessionOrder, SessionQuery};
+
+fn of(session: &str, line: Line) -> Line {
+    Line { session_id: Some(Arc::from(session)), ..line }
+}
+
+pub async fn the_first_request_makes_the_session_and_later_ones_add_to_it<B: Backend>() {
+    let store = Store::<B>::fresh();
+    store.append([of("vg-1", Line { project: Arc::from("shop"), ..line(1, at(0)) })]);
+    let tenant = Some(Arc::from("acme"));
+    let unpriced = Line { cost: None, modality: Modality::Stt, tenant_id: tenant, ..line(2, at(SECOND)) };
+    let failed =
+        Line { status: Status::Error, tenant_id: Some(Arc::from("other")), ..line(3, at(2 * SECOND)) };
+    store.append([of("vg-1", unpriced)]);
+    store.append([of("vg-1", failed), of("vg-2", line(4, at(0)))]);
+    let session = store.reader().await.session_get("vg-1").await.unwrap().unwrap();
+    assert_eq!((session.project.as_str(), session.tenant_id.as_deref()), ("shop", Some("acme")));
+    assert_eq!((session.started_at, session.ended_at), (at(0), at(3 * SECOND)));
+    assert_eq!((session.requests(), session.unpriced(), session.errors), (3, 1, 1));
+    assert_eq!(session.cost(), Money(54_000_000));
+    let parts: Vec<_> = session.parts.iter().map(|part| (part.modality, part.requests, part.cost)).collect();
+    assert_eq!(parts, [(Modality::Stt, 1, Money::ZERO), (Modality::Llm, 2, Money(54_000_000))]);
+    assert_eq!(store.reader().await.session_get("vg-3").await.unwrap(), None);
+}
+
+pub async fn late_lines_never_move_the_end_back<B: Backend>() {
+    let store = Store::<B>::fresh();
+    store.append([of("vg-1", line(1, at(10 * SECOND)))]);
+    store.append([of("vg-1", line(2, at(5 * SECOND)))]);
+    let session = store.reader().await.session_get("vg-1").await.unwrap().unwrap();
+    assert_eq!((session.started_at, session.ended_at), (at(5 * SECOND), at(11 * SECOND)));
+}
+
+pub async fn sessions_are_listed_by_time_and_by_cost<B: Backend>() {
+    let store = Store::<B>::fresh();
+    let dear = Line { cost: Some(Money(9_000_000_000_000)), project: Arc::from("shop"), ..line(2, at(HOUR)) };
+    store.append([of("vg-a", line(1, at(0))), of("vg-b", dear), of("vg-c", line(3, at(2 * HOUR)))]);
+    let reader = store.reader().await;
+    let cases = [
+        (SessionQuery::default(), vec!["vg-c", "vg-b", "vg-a"]),
+        (SessionQuery { order: SessionOrder::Oldest, limit: 2, ..Default::default() }, vec!["vg-a", "vg-b"]),
+        (SessionQuery { order: SessionOrder::Dearest, limit: 1, ..Default::default() }, vec!["vg-b"]),
+        (SessionQuery { order: SessionOrder::Cheapest, offset: 2, ..Default::default() }, vec!["vg-b"]),
+        (SessionQuery { project: Some("shop".into()), ..Default::default() }, vec!["vg-b"]),
+        (SessionQuery { since: Some(at(1)), until: Some(at(2 * HOUR)), ..Default::default() }, vec!["vg-b"]),
+        (SessionQuery { tenant_id: Some(String::new()), limit: 1, ..Default::default() }, vec!["vg-c"]),
+        (SessionQuery { tenant_id: Some("acme".into()), ..Default::default() }, vec![]),
+    ];
+    for (query, expected) in cases {
+        let found = reader.session_list(&query).await.unwrap();
+        let ids: Vec<&str> = found.iter().map(|session| session.id.as_str()).collect();
+        assert_eq!(ids, expected, "{query:?}");
+    }
+}
+
+pub async fn the_lines_of_a_session_are_found_by_its_id<B: Backend>() {
+    let store = Store::<B>::fresh();
+    let mine = [of("vg-1", line(1, at(0))), of("vg-1", line(3, at(2 * HOUR)))];
+    store.append(mine.clone().into_iter().chain([of("vg-2", line(2, at(HOUR))), line(4, at(HOUR))]));
+    let reader = store.reader().await;
+    let query = LineQuery { session_id: Some("vg-1".into()), ..LineQuery::default() };
+    let [first, last] = mine;
+    assert_eq!(reader.ledger_list(&query).await.unwrap(), [last, first]);
+    let nobody = LineQuery { session_id: Some("vg-9".into()), ..LineQuery::default() };
+    assert_eq!(reader.ledger_list(&nobody).await.unwrap(), []);
+}
