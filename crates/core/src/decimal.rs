@@ -112,12 +112,6 @@ impl Decimal {
         !self.is_zero() && !self.sign_bit()
     }
 
-    /// Whether the number is written without a fraction: its exponent is not below 0.
-    #[must_use]
-    pub fn is_integer_text(&self) -> bool {
-        self.exponent() >= 0
-    }
-
     /// Divides by `10^power`: exact unless the number itself is longer than 28 digits.
     ///
     /// The result keeps the dividend's exponent when it can, and takes the shortest coefficient otherwise.

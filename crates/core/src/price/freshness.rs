@@ -37,19 +37,6 @@ pub enum VerificationStatus {
     Seed,
 }
 
-impl VerificationStatus {
-    /// The status in lower case, e.g. `verified`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Verified => "verified",
-            Self::Stale => "stale",
-            Self::Imported => "imported",
-            Self::Seed => "seed",
-        }
-    }
-}
-
 /// A grade of trust, not a probability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

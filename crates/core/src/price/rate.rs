@@ -329,21 +329,22 @@ impl PriceBlock {
 /// The rates a quantity may be charged at.
 fn charged_as(quantity: Quantity) -> RateKinds {
     use RateKind::{CacheAudioReadMtok, CacheReadMtok, CacheWriteMtok, InputAudioMtok, InputMtok};
-    const fn of<const N: usize>(kinds: [RateKind; N]) -> RateKinds {
-        RateKinds::of(&kinds)
-    }
     match quantity {
-        Quantity::InputTokens => const { of([InputMtok]) },
-        Quantity::CacheReadTokens => const { of([CacheReadMtok, InputMtok]) },
-        Quantity::CacheWriteTokens => const { of([CacheWriteMtok, InputMtok]) },
-        Quantity::InputAudioTokens => const { of([InputAudioMtok, InputMtok]) },
-        Quantity::CacheAudioReadTokens => const { of([CacheAudioReadMtok, CacheReadMtok, InputMtok]) },
-        Quantity::OutputTokens => const { of([RateKind::OutputMtok]) },
-        Quantity::OutputAudioTokens => const { of([RateKind::OutputAudioMtok, RateKind::OutputMtok]) },
-        Quantity::Characters => const { of([RateKind::InputKchars]) },
-        Quantity::AudioInputSeconds => const { of([RateKind::InputAudioKseconds]) },
-        Quantity::AudioOutputSeconds => const { of([RateKind::OutputAudioKseconds]) },
-        Quantity::AgentMinutes => const { of([RateKind::AgentKminutes]) },
-        Quantity::TelephonyMinutes => const { of([RateKind::TelephonyKminutes]) },
+        Quantity::InputTokens => const { RateKinds::of(&[InputMtok]) },
+        Quantity::CacheReadTokens => const { RateKinds::of(&[CacheReadMtok, InputMtok]) },
+        Quantity::CacheWriteTokens => const { RateKinds::of(&[CacheWriteMtok, InputMtok]) },
+        Quantity::InputAudioTokens => const { RateKinds::of(&[InputAudioMtok, InputMtok]) },
+        Quantity::CacheAudioReadTokens => {
+            const { RateKinds::of(&[CacheAudioReadMtok, CacheReadMtok, InputMtok]) }
+        }
+        Quantity::OutputTokens => const { RateKinds::of(&[RateKind::OutputMtok]) },
+        Quantity::OutputAudioTokens => {
+            const { RateKinds::of(&[RateKind::OutputAudioMtok, RateKind::OutputMtok]) }
+        }
+        Quantity::Characters => const { RateKinds::of(&[RateKind::InputKchars]) },
+        Quantity::AudioInputSeconds => const { RateKinds::of(&[RateKind::InputAudioKseconds]) },
+        Quantity::AudioOutputSeconds => const { RateKinds::of(&[RateKind::OutputAudioKseconds]) },
+        Quantity::AgentMinutes => const { RateKinds::of(&[RateKind::AgentKminutes]) },
+        Quantity::TelephonyMinutes => const { RateKinds::of(&[RateKind::TelephonyKminutes]) },
     }
 }
