@@ -21,6 +21,7 @@ import aiohttp
 import pytest
 from livekit import rtc
 from livekit.agents import APIConnectionError, APIConnectOptions, APIError, APIStatusError, llm, stt
+from livekit.agents.utils import http_context
 from livekit.plugins import cartesia, deepgram, openai
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -124,7 +125,7 @@ def said(text: str) -> llm.ChatContext:
 
 def run(work: Any) -> Any:
     async def inside() -> Any:
-        async with aiohttp.ClientSession() as session:
+        async with http_context.open(), aiohttp.ClientSession() as session:
             return await work(session)
 
     return asyncio.run(inside())
@@ -218,7 +219,7 @@ def test_openai_recording(sim: Sim, model: str) -> None:
 
 
 def test_openai_realtime_transcription(sim: Sim) -> None:
-    async def work(session: aiohttp.ClientSession) -> list[str]:
+    async def work(_: aiohttp.ClientSession) -> list[str]:
         plugin = openai.STT(api_key="k", base_url=f"{sim.url}/openai/v1", use_realtime=True)
         stream = plugin.stream()
         texts: list[str] = []

@@ -1,7 +1,9 @@
 //! Plays Deepgram: <https://developers.deepgram.com/reference>, read 2026-11.
 
+mod flux;
 mod listen;
 mod speak;
+mod words;
 
 use crate::sim::{Query, Sim, bearer, json_response};
 use axum::{
@@ -19,6 +21,7 @@ const REQUEST_ID: &str = "dg-request-id";
 pub(crate) fn router() -> Router<Sim> {
     Router::new()
         .route("/v1/listen", get(listen::stream).post(listen::recording))
+        .route("/v2/listen", get(flux::stream))
         .route("/v1/speak", get(speak::stream).post(speak::whole))
         .route(
             "/v1/models",

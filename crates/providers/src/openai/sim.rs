@@ -1,6 +1,7 @@
 //! Plays OpenAI: <https://platform.openai.com/docs/api-reference>, read 2026-11.
 
 mod chat;
+mod mp3;
 mod realtime;
 mod speech;
 mod tokens;

@@ -82,6 +82,8 @@ pub(crate) trait Dialect: Send + 'static {
     fn tell(&mut self, heard: Heard, ticket: &mut Ticket) -> Vec<Message>;
     /// Reads a client's text frame.
     fn read(&mut self, text: &str) -> Listening;
+    /// How long the provider waits for any frame of the client, and with what it then closes.
+    fn patience(&self) -> (Duration, u16, &'static str);
     /// Sent before the close that the client asked for.
     fn closing(&mut self, ticket: &Ticket) -> Vec<Message>;
     /// The error message of a failure on the provider's side, and the close code and reason that follow it.
@@ -183,6 +185,8 @@ pub(crate) async fn listen<D: Dialect>(
     let mut bytes_heard = 0_u64;
     let mut closing = false;
     let mut mute = false;
+    let (patience, idle_code, idle_reason) = dialect.patience();
+    let mut idle_at = Instant::now() + patience;
     for message in dialect.opened() {
         outbox.put(Instant::now(), Out::Frame(message));
     }
@@ -207,7 +211,13 @@ pub(crate) async fn listen<D: Dialect>(
                 Some(Ok(frame)) => frame,
                 _ => return,
             },
+            () = tokio::time::sleep_until(idle_at) => {
+                outbox.put(Instant::now(), Out::Close(idle_code, idle_reason));
+                idle_at += patience;
+                continue;
+            }
         };
+        idle_at = Instant::now() + patience;
         let understood = match frame {
             Message::Binary(audio) => Listening::Audio(audio.into()),
             Message::Text(text) => dialect.read(&text),

@@ -41,9 +41,34 @@ impl Speech {
         speech_millis(self.characters())
     }
 
-    fn audio(&self, millis: Range<u64>) -> Vec<u8> {
+    /// The letters.
+    pub(crate) fn text(&self) -> &[char] {
+        &self.text
+    }
+
+    /// The sound between two points in time, in milliseconds.
+    pub(crate) fn audio(&self, millis: Range<u64>) -> Vec<u8> {
         let samples = speech_samples(&self.text, self.voice, self.format.sample_rate, millis);
         self.format.encoding.encode(&samples)
+    }
+
+    /// The words and when they sound, if the text begins at `start`.
+    fn words(&self, start: u64) -> Vec<(String, Range<u64>)> {
+        let mut words: Vec<(String, Range<u64>)> = Vec::new();
+        let mut inside = false;
+        for (letter, place) in self.text.iter().zip(0_u64..) {
+            let end = start + speech_millis(place + 1);
+            if letter.is_whitespace() {
+                inside = false;
+            } else if let (true, Some((word, times))) = (inside, words.last_mut()) {
+                word.push(*letter);
+                times.end = end;
+            } else {
+                words.push((letter.to_string(), start + speech_millis(place)..end));
+                inside = true;
+            }
+        }
+        words
     }
 
     fn chunks(&self) -> impl Iterator<Item = Range<u64>> + use<> {
@@ -52,13 +77,13 @@ impl Speech {
     }
 
     /// The speech as an HTTP answer; `bill` is booked with its first sound, `frame` makes the provider's message
-    /// of a piece of audio.
+    /// of what sounds between two points in time.
     pub(crate) fn playback(
         &self,
         sim: &Sim,
         mut ticket: Ticket,
         received: Counts,
-        frame: impl Fn(Vec<u8>) -> Bytes,
+        frame: impl Fn(Range<u64>) -> Bytes,
     ) -> Playback {
         ticket.add(received);
         let steps: VecDeque<Step> = self
@@ -67,7 +92,7 @@ impl Speech {
             .map(|(place, chunk)| Step {
                 after_millis: if place == 0 { FIRST_BYTE_MILLIS } else { CHUNK_MILLIS as f64 / AHEAD },
                 units: chunk.end / MILLIS_PER_CHARACTER,
-                bytes: frame(self.audio(chunk)),
+                bytes: frame(chunk),
                 counts: Counts::default(),
             })
             .collect();
@@ -120,6 +145,10 @@ pub(crate) trait Tongue: Send + 'static {
     fn read(&mut self, text: &str) -> Asked;
     /// A piece of the request's sound.
     fn sound(&self, context: &str, audio: Vec<u8>) -> Message;
+    /// When the words of a piece of text sound, in milliseconds of the request's audio; `None` where that is not told.
+    fn times(&self, _context: &str, _words: &[(String, Range<u64>)]) -> Option<Message> {
+        None
+    }
     /// The end of a request.
     fn finished(&mut self, context: &str) -> Message;
     /// A failure on the provider's side, with the status it would have over HTTP.
@@ -233,6 +262,11 @@ pub(crate) async fn speak<T: Tongue>(
                     }
                 }
                 if let Some(known) = contexts.iter_mut().find(|known| known.name == context) {
+                    if let Some(message) = tongue.times(&context, &speech.words(speech_millis(known.voiced)))
+                    {
+                        let due = known.free_at;
+                        outbox.put(due, Out::Frame { context, message });
+                    }
                     say(&sim, known, &speech, &mut outbox);
                     if last {
                         finish(known, &mut outbox);

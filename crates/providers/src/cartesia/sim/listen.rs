@@ -13,6 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
+use std::time::Duration;
 use vg_core::Modality;
 
 const TURN_PAUSE_MILLIS: u64 = 500;
@@ -114,6 +115,11 @@ impl Dialect for Turns {
         }
     }
 
+    /// A silent client is kept for three minutes; frames of the transport count.
+    fn patience(&self) -> (Duration, u16, &'static str) {
+        (Duration::from_secs(180), 1000, "idle")
+    }
+
     fn closing(&mut self, _: &Ticket) -> Vec<Message> {
         Vec::new()
     }
@@ -176,6 +182,11 @@ impl Dialect for Manual {
             "close" | "done" => Listening::Close,
             _ => Listening::Answer(Vec::new()),
         }
+    }
+
+    /// A silent client is kept for three minutes; frames of the transport count.
+    fn patience(&self) -> (Duration, u16, &'static str) {
+        (Duration::from_secs(180), 1000, "idle")
     }
 
     fn closing(&mut self, _: &Ticket) -> Vec<Message> {

@@ -16,6 +16,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use std::ops::Range;
 use vg_core::Modality;
 
 pub(super) async fn stream(
@@ -35,7 +36,7 @@ pub(super) async fn stream(
         return refusal(&sim, status);
     }
     let id = sim.uuid();
-    let tongue = Contexts { sim: sim.clone(), id: id.clone() };
+    let tongue = Contexts { sim: sim.clone(), id: id.clone(), tells_times: false };
     let mut response = upgrade.on_upgrade(move |socket| async move {
         let clock = SocketClock::start(&sim, PROVIDER, Modality::Tts, "");
         speak(sim, socket, clock, tongue).await;
@@ -50,6 +51,8 @@ pub(super) async fn stream(
 struct Contexts {
     sim: Sim,
     id: String,
+    /// Whether the latest request asked when its words sound.
+    tells_times: bool,
 }
 
 impl Tongue for Contexts {
@@ -63,6 +66,7 @@ impl Tongue for Contexts {
             return Asked::Answer(self.failed(&context, 400));
         };
         let last = !is_true(&message, "continue");
+        self.tells_times = is_true(&message, "add_timestamps");
         match order.speech.characters() {
             0 if last => Asked::Finish { context },
             0 => Asked::Ignore,
@@ -72,6 +76,21 @@ impl Tongue for Contexts {
 
     fn sound(&self, context: &str, audio: Vec<u8>) -> Message {
         Message::text(chunk(Some(context), &audio).to_string())
+    }
+
+    fn times(&self, context: &str, words: &[(String, Range<u64>)]) -> Option<Message> {
+        if !self.tells_times || words.is_empty() {
+            return None;
+        }
+        let seconds = |millis: u64| millis as f64 / 1000.0;
+        let starts: Vec<f64> = words.iter().map(|(_, times)| seconds(times.start)).collect();
+        let ends: Vec<f64> = words.iter().map(|(_, times)| seconds(times.end)).collect();
+        let words: Vec<&str> = words.iter().map(|(word, _)| word.as_str()).collect();
+        let timestamps = json!({
+            "type": "timestamps", "context_id": context, "done": false, "status_code": 206,
+            "word_timestamps": {"words": words, "start": starts, "end": ends},
+        });
+        Some(Message::text(timestamps.to_string()))
     }
 
     fn finished(&mut self, context: &str) -> Message {
@@ -177,7 +196,7 @@ fn playback(
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(HeaderName::from_static(REQUEST_ID), id);
     }
-    Ok((order.speech.playback(sim, ticket, received, frame), headers))
+    Ok((order.speech.playback(sim, ticket, received, |millis| frame(order.speech.audio(millis))), headers))
 }
 
 fn chunk(context: Option<&str>, audio: &[u8]) -> Value {

@@ -1,6 +1,9 @@
 //! Speech to text, first version of the API: a socket, or a recording.
 
-use super::{PROVIDER, REQUEST_ID, bad_request, model_of, refusal, refused_key, with_id};
+use super::{
+    PROVIDER, REQUEST_ID, bad_request, model_of, refusal, refused_key, with_id,
+    words::{alternative, frame, in_seconds, now},
+};
 use crate::sim::{
     AudioFormat, Counts, Dialect, Encoding, Heard, Listening, Query, Sim, SocketClock, Ticket, Utterance,
     Wav, json_response, listen, seconds, transcribe,
@@ -15,6 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
+use std::time::Duration;
 use vg_core::Modality;
 
 /// The pause after which the real API ends an utterance when nothing is asked for.
@@ -144,6 +148,11 @@ impl Dialect for Words {
         }
     }
 
+    /// Neither audio nor `KeepAlive` for ten seconds ends the stream.
+    fn patience(&self) -> (Duration, u16, &'static str) {
+        (Duration::from_secs(10), 1011, "NET-0001")
+    }
+
     fn closing(&mut self, ticket: &Ticket) -> Vec<Message> {
         if !ticket.reports_usage() {
             return Vec::new();
@@ -226,36 +235,4 @@ pub(super) async fn recording(
     crate::sim::Playback::single(sim, ticket, 200.0, body.to_string(), failure.to_string())
         .whole("application/json", headers)
         .await
-}
-
-fn alternative(utterance: &Utterance) -> Value {
-    let words: Vec<Value> = utterance
-        .words
-        .iter()
-        .map(|word| {
-            let bare: String =
-                word.text.chars().filter(|letter| letter.is_alphanumeric() || *letter == '\'').collect();
-            json!({
-                "word": bare.to_lowercase(),
-                "start": in_seconds(word.start),
-                "end": in_seconds(word.end),
-                "confidence": 0.99,
-                "punctuated_word": word.text,
-            })
-        })
-        .collect();
-    let confidence = if words.is_empty() { 0.0 } else { 0.99 };
-    json!({"transcript": utterance.text(), "confidence": confidence, "words": words})
-}
-
-fn frame(message: Value) -> Message {
-    Message::text(message.to_string())
-}
-
-fn in_seconds(millis: u64) -> f64 {
-    millis as f64 / 1000.0
-}
-
-fn now() -> String {
-    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }

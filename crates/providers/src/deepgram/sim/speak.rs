@@ -149,7 +149,10 @@ pub(super) async fn whole(
             headers.insert(name, value);
         }
     }
-    speech.playback(&sim, ticket, received, Bytes::from).stream("audio/l16", headers).await
+    speech
+        .playback(&sim, ticket, received, |millis| speech.audio(millis).into())
+        .stream("audio/l16", headers)
+        .await
 }
 
 fn format_of(query: &Query) -> Option<AudioFormat> {

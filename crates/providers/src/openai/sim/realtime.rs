@@ -17,6 +17,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use std::time::Duration;
 use vg_core::Modality;
 
 const SILENCE_MILLIS: u64 = 500;
@@ -154,6 +155,11 @@ impl Dialect for Session {
                 Listening::Answer(vec![self.event("error", error)])
             }
         }
+    }
+
+    /// A session lives for fifteen minutes at most.
+    fn patience(&self) -> (Duration, u16, &'static str) {
+        (Duration::from_secs(900), 1001, "session expired")
     }
 
     fn closing(&mut self, _: &Ticket) -> Vec<Message> {

@@ -1,10 +1,10 @@
 //! Speech from text.
 
 use super::{
-    PROVIDER, answer_headers, bad_request, error_event, event, refusal, refused_key,
+    PROVIDER, answer_headers, bad_request, error_event, event, mp3, refusal, refused_key,
     tokens::{count, text},
 };
-use crate::sim::{AudioFormat, Counts, Encoding, Sim, Speech, Step};
+use crate::sim::{AudioFormat, Counts, Encoding, MILLIS_PER_CHARACTER, Sim, Speech, Step};
 use axum::{body::Bytes, extract::State, http::HeaderMap, response::Response};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -43,11 +43,18 @@ pub(super) async fn speech(State(sim): State<Sim>, headers: HeaderMap, body: Byt
         let input_tokens = count(input) + count(instructions);
         Counts { input_tokens, sent_characters, ..Counts::default() }
     };
-    // Only raw audio can go into the events: whoever asked for another format gets the audio itself, with a
-    // content type that says what it is.
-    let events = text(&body, "stream_format") == "sse" && text(&body, "response_format") == "pcm";
     let reports_usage = ticket.reports_usage();
-    let mut playback = speech.playback(&sim, ticket, received, |audio| {
+    let events = text(&body, "stream_format") == "sse";
+    // Formats that need a real encoder are answered with raw audio, and the content type says so; inside of events
+    // there is no content type, so those get the default format.
+    let mp3 = match text(&body, "response_format") {
+        "" | "mp3" => true,
+        "pcm" => false,
+        _ => events,
+    };
+    let mut playback = speech.playback(&sim, ticket, received, |millis| {
+        let audio =
+            if mp3 { mp3::frames(speech.text(), MILLIS_PER_CHARACTER, millis) } else { speech.audio(millis) };
         if events {
             event(&json!({"type": "speech.audio.delta", "audio": STANDARD.encode(audio)})).into()
         } else {
@@ -58,7 +65,7 @@ pub(super) async fn speech(State(sim): State<Sim>, headers: HeaderMap, body: Byt
     if !by_characters {
         let mut made = 0;
         for step in &mut playback.steps {
-            output_tokens = (step.units * crate::sim::MILLIS_PER_CHARACTER).div_ceil(MILLIS_PER_TOKEN);
+            output_tokens = (step.units * MILLIS_PER_CHARACTER).div_ceil(MILLIS_PER_TOKEN);
             let new = output_tokens - made;
             step.counts = Counts { output_tokens: new, output_audio_tokens: new, ..Counts::default() };
             made = output_tokens;
@@ -79,6 +86,10 @@ pub(super) async fn speech(State(sim): State<Sim>, headers: HeaderMap, body: Byt
         let bytes = event(&done).into();
         playback.steps.push_back(Step { after_millis: 0.0, bytes, counts: Counts::default(), units });
     }
-    let content_type = if events { "text/event-stream" } else { "audio/pcm" };
+    let content_type = match (events, mp3) {
+        (true, _) => "text/event-stream",
+        (false, true) => "audio/mpeg",
+        (false, false) => "audio/pcm",
+    };
     playback.stream(content_type, answer_headers(&sim)).await
 }
