@@ -82,7 +82,7 @@ pub(crate) trait Dialect: Send + 'static {
     fn tell(&mut self, heard: Heard, ticket: &mut Ticket) -> Vec<Message>;
     /// Reads a client's text frame.
     fn read(&mut self, text: &str) -> Listening;
-    /// How long the provider waits for any frame of the client, and with what it then closes.
+    /// How long the provider waits for a frame of the client, pings not counted, and with what it then closes.
     fn patience(&self) -> (Duration, u16, &'static str);
     /// Sent before the close that the client asked for.
     fn closing(&mut self, ticket: &Ticket) -> Vec<Message>;
@@ -217,12 +217,12 @@ pub(crate) async fn listen<D: Dialect>(
                 continue;
             }
         };
-        idle_at = Instant::now() + patience;
         let understood = match frame {
             Message::Binary(audio) => Listening::Audio(audio.into()),
             Message::Text(text) => dialect.read(&text),
             _ => continue,
         };
+        idle_at = Instant::now() + patience;
         let mut heard = Vec::new();
         match understood {
             Listening::Audio(audio) => {

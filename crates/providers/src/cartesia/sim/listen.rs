@@ -115,9 +115,9 @@ impl Dialect for Turns {
         }
     }
 
-    /// A silent client is kept for three minutes; frames of the transport count.
+    /// Twenty seconds without audio end the stream; some clients end theirs only so.
     fn patience(&self) -> (Duration, u16, &'static str) {
-        (Duration::from_secs(180), 1000, "idle")
+        (Duration::from_secs(20), 1000, "idle")
     }
 
     fn closing(&mut self, _: &Ticket) -> Vec<Message> {
@@ -184,9 +184,9 @@ impl Dialect for Manual {
         }
     }
 
-    /// A silent client is kept for three minutes; frames of the transport count.
+    /// Twenty seconds without audio end the stream; some clients end theirs only so.
     fn patience(&self) -> (Duration, u16, &'static str) {
-        (Duration::from_secs(180), 1000, "idle")
+        (Duration::from_secs(20), 1000, "idle")
     }
 
     fn closing(&mut self, _: &Ticket) -> Vec<Message> {

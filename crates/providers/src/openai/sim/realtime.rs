@@ -157,7 +157,7 @@ impl Dialect for Session {
         }
     }
 
-    /// A session lives for fifteen minutes at most.
+    /// A session without a word is kept for fifteen minutes.
     fn patience(&self) -> (Duration, u16, &'static str) {
         (Duration::from_secs(900), 1001, "session expired")
     }
