@@ -1,1 +1,97 @@
-//! See `docs/ARCHITECTURE.md`.
+//! The request path, one file a stage: resolve, admit, meter, settle. The only writer of the ledger.
+//!
+//! Embedded in an agent, the call itself is done by LiveKit's plugin; everything before and after is here.
+
+mod admit;
+mod attempt;
+mod clock;
+mod error;
+mod meter;
+mod resolve;
+mod settle;
+mod shared;
+mod target;
+
+pub use admit::{Options, Scope};
+pub use attempt::Attempt;
+pub use clock::now;
+pub use error::Error;
+pub use meter::{Meter, Reading};
+pub use resolve::Ask;
+pub use settle::{ChatText, Outcome, Settled};
+pub use target::Target;
+
+use shared::Shared;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use vg_core::config::Config;
+
+/// What an engine is opened with. The environment comes in as a map: nothing below the edges reads it.
+#[derive(Debug)]
+pub struct Setup {
+    /// The checked configuration.
+    pub config: Config,
+    /// The environment.
+    pub variables: HashMap<String, String>,
+    /// The ledger's URL; `None` for no ledger.
+    pub database_url: Option<String>,
+}
+
+/// One engine serves a process. It is cheap to share and never crosses a fork: a child opens its own.
+#[derive(Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+impl Engine {
+    /// Opens an engine. The ledger is opened by its own writer, in the background: trouble with it is reported
+    /// there and never here.
+    ///
+    /// # Errors
+    /// When the database URL is not one, or when the default project needs a variable that is not set.
+    pub fn open(setup: Setup) -> Result<Engine, Error> {
+        Ok(Engine { shared: Arc::new(Shared::open(setup)?) })
+    }
+
+    /// The project of requests that name none.
+    pub fn default_project(&self) -> &str {
+        &self.shared.default_project
+    }
+
+    /// Whether the owner wants a log line for each request.
+    pub fn logs_requests(&self) -> bool {
+        self.shared.logs_requests
+    }
+
+    /// The name of this agent in the fleet, if it was given one.
+    pub fn agent_id(&self) -> Option<Arc<str>> {
+        self.shared.agent_id.clone()
+    }
+
+    /// Mints the id of a conversation.
+    ///
+    /// # Errors
+    /// When the kernel gives no randomness.
+    pub fn mint_session_id(&self) -> Result<String, Error> {
+        clock::session_id(clock::now())
+    }
+
+    /// Waits, at most `timeout`, until every line booked so far is durable. Returns how many still are not.
+    pub fn flush(&self, timeout: Duration) -> u64 {
+        self.shared.writer.as_ref().map_or(0, |writer| writer.flush(timeout).pending)
+    }
+
+    /// How many lines of this process are durable: a `kill -9` after this returned loses none of them.
+    pub fn durable_lines(&self) -> u64 {
+        self.shared.writer.as_ref().map_or(0, vg_store::Writer::watermark)
+    }
+
+    /// Settles every open attempt as cancelled and flushes. The engine stays usable.
+    pub fn close(&self, timeout: Duration) -> u64 {
+        self.shared.settle_open();
+        self.flush(timeout)
+    }
+
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+}

@@ -205,8 +205,8 @@ impl Project {
         for (key, modality) in [("stt_model", Stt), ("llm_model", Llm), ("tts_model", Tts)] {
             s.points_to(key, Target::Model(modality));
         }
-        s.without_effect(&["daily_budget", "budget_action", "default_stack", "stt_model", "llm_model"]);
-        s.without_effect(&["tts_model", "metrics", "replay", "tenant", "routing", "branding", "guardrails"]);
+        s.without_effect(&["daily_budget", "budget_action", "metrics", "replay", "tenant", "routing"]);
+        s.without_effect(&["branding", "guardrails"]);
         project
     }
 }

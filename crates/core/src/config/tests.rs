@@ -146,10 +146,9 @@ fn sections_without_effect_are_named_once_each() {
     let inert = read(EVERY_KEY).config.inert_sections().join(" ");
     assert_eq!(
         inert,
-        "projects.acme.daily_budget projects.acme.budget_action projects.acme.default_stack projects.acme.stt_model \
-         projects.acme.llm_model projects.acme.tts_model projects.acme.metrics projects.acme.replay \
+        "projects.acme.daily_budget projects.acme.budget_action projects.acme.metrics projects.acme.replay \
          projects.acme.tenant projects.acme.routing projects.acme.branding projects.acme.guardrails \
-         cost_tracking.daily_budget_alert cost_tracking.storage stacks fallbacks rate_limits serve dashboard auth \
+         cost_tracking.daily_budget_alert cost_tracking.storage fallbacks rate_limits serve dashboard auth \
          ingest retention workers"
     );
     assert!(read("default_project: default").config.inert_sections().is_empty());

@@ -1,0 +1,144 @@
+//! Stage `resolve`: a model string and a project into a [`Target`]. No network, no store.
+
+use crate::{Engine, Error, target::Target};
+use std::sync::Arc;
+use vg_core::{
+    Modality,
+    config::{self, Secret},
+    model::{self, Resolved},
+    provider::Provider,
+};
+use vg_providers::registry;
+
+/// What is asked for when an object is built.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// The modality.
+    pub modality: Modality,
+    /// The model string; none, or `auto`, is the project's default.
+    pub model: Option<&'a str>,
+    /// The project.
+    pub project: &'a str,
+    /// The provider, if it is named beside the model.
+    pub provider: Option<&'a str>,
+    /// A key for this object alone; wins over every other.
+    pub api_key: Option<&'a str>,
+    /// An address for this object alone.
+    pub base_url: Option<&'a str>,
+    /// The language; wins over the suffix.
+    pub language: Option<&'a str>,
+    /// The voice; wins over the suffix.
+    pub voice: Option<&'a str>,
+}
+
+impl<'a> Ask<'a> {
+    /// Asks for nothing yet, in a project.
+    pub const fn of_project(project: &'a str) -> Ask<'a> {
+        Ask {
+            modality: Modality::Llm,
+            model: None,
+            project,
+            provider: None,
+            api_key: None,
+            base_url: None,
+            language: None,
+            voice: None,
+        }
+    }
+}
+
+impl Engine {
+    /// Resolves a model string.
+    ///
+    /// # Errors
+    /// A string that leads nowhere, a modality the provider lacks, a key that is not to be found, a variable that
+    /// is needed and not set.
+    pub fn resolve(&self, ask: &Ask<'_>) -> Result<Arc<Target>, Error> {
+        let config = &self.shared.config;
+        let given = match ask.model.filter(|model| *model != "auto") {
+            Some(model) => with_provider(model, ask.provider),
+            None => model::default_model(config, ask.project, ask.modality)?.to_owned(),
+        };
+        let resolved = model::resolve(config, registry::ALL, ask.project, ask.modality, &given)?;
+        let Some(provider) = registry::find(&resolved.provider_type) else {
+            return Err(Error::UnknownProvider(resolved.provider_type));
+        };
+        let account = config.provider(ask.project, &resolved.provider_id);
+        let extra = match &resolved.alias {
+            Some(alias) => config.models.get(ask.modality).get(alias).map(|entry| entry.extra.get()),
+            None => None,
+        };
+        let suffix = resolved.suffix.as_deref();
+        let (language, voice) = match ask.modality {
+            Modality::Stt => (ask.language.or(suffix), ask.voice),
+            Modality::Tts => (ask.language, ask.voice.or(suffix)),
+            Modality::Llm => (ask.language, ask.voice),
+        };
+        Ok(Arc::new(Target {
+            api_key: self.key(ask, provider, &resolved)?,
+            base_url: self.base_url(ask, provider, &resolved, account)?,
+            provider,
+            provider_name: resolved.provider_type.as_str().into(),
+            modality: ask.modality,
+            model_id: resolved.model_id.as_str().into(),
+            project: ask.project.into(),
+            language: language.map(str::to_owned),
+            voice: voice.map(str::to_owned),
+            extra: extra.transpose()?.cloned().unwrap_or_default(),
+            voice_classes: voice_classes(account)?,
+            model: resolved.model,
+        }))
+    }
+
+    fn key(&self, ask: &Ask<'_>, provider: &dyn Provider, resolved: &Resolved) -> Result<Option<Secret>, Error> {
+        if let Some(key) = ask.api_key.filter(|key| !key.is_empty()) {
+            return Ok(Some(Secret::from(key)));
+        }
+        let Some(variable) = provider.key_variable() else { return Ok(None) };
+        let id = &resolved.provider_id;
+        let lookup = |name: &str| self.shared.variable(name);
+        match self.shared.config.api_key(ask.project, id, Some(variable), &lookup)? {
+            Some(key) => Ok(Some(key)),
+            None => Err(Error::MissingKey {
+                provider: id.clone(),
+                project: ask.project.to_owned(),
+                variable,
+            }),
+        }
+    }
+
+    fn base_url(
+        &self,
+        ask: &Ask<'_>,
+        provider: &dyn Provider,
+        resolved: &Resolved,
+        account: Option<&config::Provider>,
+    ) -> Result<Option<String>, Error> {
+        let written = match (ask.base_url, account) {
+            (Some(given), _) => given,
+            (None, Some(account)) => account.base_url.get()?,
+            (None, None) => "",
+        };
+        let plugin = |written| provider.plugin_base_url(ask.modality, &resolved.model, written);
+        Ok(Some(written).filter(|written| !written.is_empty()).map(plugin))
+    }
+}
+
+/// A provider named beside the model wins over a leading segment that repeats it.
+fn with_provider(model: &str, provider: Option<&str>) -> String {
+    match provider {
+        Some(provider) => {
+            let bare = model.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/')).unwrap_or(model);
+            format!("{provider}/{bare}")
+        }
+        None => model.to_owned(),
+    }
+}
+
+fn voice_classes(
+    account: Option<&config::Provider>,
+) -> Result<serde_json::Map<String, serde_json::Value>, Error> {
+    let Some(account) = account else { return Ok(serde_json::Map::new()) };
+    let classes = account.extra.get()?.get("voice_classes").and_then(serde_json::Value::as_object);
+    Ok(classes.cloned().unwrap_or_default())
+}

@@ -1,0 +1,150 @@
+//! What every attempt of an engine shares: the configuration, the price book, the way to the ledger.
+
+use crate::{
+    Error, Setup,
+    attempt::Attempt,
+    settle::Outcome,
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+use vg_core::{
+    AttemptId, Money, Quantity, Status, UnixMicros, Usage,
+    config::{Config, env::VOICEGW_AGENT_ID},
+    decimal::Decimal,
+    price::{self, Book, PriceUsage, Timestamp},
+};
+use vg_store::Writer;
+
+/// Names that many lines share.
+#[derive(Debug)]
+pub(crate) struct Names {
+    pub(crate) local: Arc<str>,
+    pub(crate) empty: Arc<str>,
+    pub(crate) book_source: Arc<str>,
+    pub(crate) book_hash: Arc<str>,
+}
+
+/// The engine's state. Immutable but for the register of open attempts.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    variables: HashMap<String, String>,
+    pub(crate) default_project: String,
+    pub(crate) agent_id: Option<Arc<str>>,
+    pub(crate) writer: Option<Writer>,
+    pub(crate) names: Names,
+    pub(crate) logs_requests: bool,
+    pub(crate) tracks_latency: bool,
+    /// Time to first byte above which a request is slow, in microseconds.
+    pub(crate) warns_above_micros: Option<u64>,
+    /// Attempts not settled yet, for an exit that drops nothing.
+    open: Mutex<HashMap<AttemptId, Weak<Attempt>>>,
+}
+
+impl Shared {
+    pub(crate) fn open(setup: Setup) -> Result<Shared, Error> {
+        let Setup { config, variables, database_url } = setup;
+        let book = Book::embedded();
+        let observed = &config.observability;
+        let writer = match database_url.filter(|_| observed.cost_tracking) {
+            Some(url) => Some(Writer::open(&url)?),
+            None => None,
+        };
+        let tracks_latency = observed.latency_tracking && config.latency.enabled;
+        let threshold = (config.latency.ttfb_warning_ms * 1_000.0) as u64;
+        Ok(Shared {
+            default_project: config.default_project()?.to_owned(),
+            agent_id: variables.get(VOICEGW_AGENT_ID).filter(|id| !id.is_empty()).map(|id| id.as_str().into()),
+            writer,
+            names: Names {
+                local: "voicegateway-local".into(),
+                empty: "".into(),
+                book_source: book.pricing_source().into(),
+                book_hash: book.hash().into(),
+            },
+            logs_requests: observed.request_logging,
+            tracks_latency,
+            warns_above_micros: tracks_latency.then_some(threshold),
+            config,
+            variables,
+            open: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
+    }
+
+    /// The exact price of a usage, rounded once, or why there is none.
+    pub(crate) fn rate(
+        &self,
+        provider: &str,
+        model: &str,
+        voice_class: Option<&str>,
+        usage: &Usage,
+        at: UnixMicros,
+    ) -> Result<Money, String> {
+        let reference = price::PriceRef { provider: Some(provider), url: None, model };
+        let model_price = Book::embedded().find(&reference).map_err(|error| error.to_string())?;
+        let Some(mut billed) = billed(usage) else { return Err("no billed quantity is known".to_owned()) };
+        billed.voice_class = voice_class.map(Into::into);
+        let rated = model_price
+            .rate(&billed, Timestamp::from_unix_microseconds(at.0))
+            .map_err(|error| error.to_string())?;
+        if !rated.unpriced.is_empty() {
+            let names: Vec<_> = rated.unpriced.iter().map(price::Quantity::name).collect();
+            return Err(format!("the price book has no rate for {}", names.join(", ")));
+        }
+        rated.total.to_scaled_integer(Money::SCALE).map(Money).map_err(|error| error.to_string())
+    }
+
+    pub(crate) fn register(&self, attempt: &Arc<Attempt>) {
+        self.lock_open().insert(attempt.id(), Arc::downgrade(attempt));
+    }
+
+    pub(crate) fn unregister(&self, id: AttemptId) {
+        self.lock_open().remove(&id);
+    }
+
+    /// Settles what is still open as cancelled.
+    pub(crate) fn settle_open(&self) {
+        // Collected first: settling takes an attempt off the register.
+        let open: Vec<_> = self.lock_open().values().filter_map(Weak::upgrade).collect();
+        for attempt in open {
+            attempt.settle(Outcome::new(Status::Cancelled));
+        }
+    }
+
+    fn lock_open(&self) -> std::sync::MutexGuard<'_, HashMap<AttemptId, Weak<Attempt>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The billed quantities in the price book's terms; `None` when not one is known.
+fn billed(usage: &Usage) -> Option<PriceUsage> {
+    const TERMS: [(Quantity, price::Quantity); 8] = [
+        (Quantity::InputTokens, price::Quantity::InputTokens),
+        (Quantity::CachedInputTokens, price::Quantity::CacheReadTokens),
+        (Quantity::CacheWriteTokens, price::Quantity::CacheWriteTokens),
+        (Quantity::InputAudioTokens, price::Quantity::InputAudioTokens),
+        (Quantity::CachedAudioTokens, price::Quantity::CacheAudioReadTokens),
+        (Quantity::OutputTokens, price::Quantity::OutputTokens),
+        (Quantity::OutputAudioTokens, price::Quantity::OutputAudioTokens),
+        (Quantity::Characters, price::Quantity::Characters),
+    ];
+    let mut terms = PriceUsage::new();
+    let mut is_known = false;
+    for (quantity, term) in TERMS {
+        if let Some(value) = usage.value(quantity) {
+            terms.set(term, Decimal::from(value));
+            is_known = true;
+        }
+    }
+    if let Some(nanos) = usage.value(Quantity::AudioNanos) {
+        terms.set(price::Quantity::AudioInputSeconds, Decimal::from_scaled(nanos, 9));
+        is_known = true;
+    }
+    is_known.then_some(terms)
+}

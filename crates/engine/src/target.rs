@@ -1,0 +1,51 @@
+//! What a factory's object stands for: one model at one provider, for one project, with its key. Frozen when the
+//! object is built.
+
+use std::{fmt, sync::Arc};
+use vg_core::{Modality, config::Secret, provider::Provider};
+
+/// A resolved model, ready for attempts.
+pub struct Target {
+    /// The provider.
+    pub provider: &'static dyn Provider,
+    /// The provider's type, as the ledger names it.
+    pub provider_name: Arc<str>,
+    /// The modality.
+    pub modality: Modality,
+    /// The model as the provider calls it; empty for the plugin's default.
+    pub model: String,
+    /// `provider/model`, as the ledger names it.
+    pub model_id: Arc<str>,
+    /// The project it is booked to.
+    pub project: Arc<str>,
+    /// The key, for a provider that needs one.
+    pub api_key: Option<Secret>,
+    /// The address in the form LiveKit's plugin wants, if it is not the provider's own.
+    pub base_url: Option<String>,
+    /// The language asked for.
+    pub language: Option<String>,
+    /// The voice asked for.
+    pub voice: Option<String>,
+    /// Further arguments for the plugin, from the entry under `models`.
+    pub extra: serde_json::Map<String, serde_json::Value>,
+    /// The class of each voice the owner listed under `providers.<id>.voice_classes`.
+    pub voice_classes: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Target {
+    /// The ledger's name for a model of this provider: options may have changed it since the object was built.
+    pub fn model_id_of(&self, model: &str) -> String {
+        format!("{}/{model}", self.provider_name)
+    }
+
+    /// The class the owner's configuration gives a voice.
+    pub fn voice_class(&self, voice: &str) -> Option<&str> {
+        self.voice_classes.get(voice)?.as_str()
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({} {} for {})", self.modality, self.model_id, self.project)
+    }
+}

@@ -1,0 +1,104 @@
+//! `Target`: a resolved model, from which attempts are begun.
+
+use crate::{attempt::Attempt, errors};
+use pyo3::{prelude::*, types::PyDict};
+use std::sync::Arc;
+use vg_core::RequestId;
+use vg_engine::{Options, Scope};
+
+/// One model at one provider for one project, frozen.
+#[pyclass(frozen, module = "voicegateway._native")]
+pub struct Target {
+    pub(crate) engine: Arc<vg_engine::Engine>,
+    pub(crate) inner: Arc<vg_engine::Target>,
+}
+
+#[pymethods]
+impl Target {
+    /// The provider's type, such as `deepgram`.
+    #[getter]
+    fn provider(&self) -> &str {
+        &self.inner.provider_name
+    }
+
+    /// The model as the provider calls it; empty for the plugin's default.
+    #[getter]
+    fn model(&self) -> &str {
+        &self.inner.model
+    }
+
+    /// The project it is booked to.
+    #[getter]
+    fn project(&self) -> &str {
+        &self.inner.project
+    }
+
+    /// The provider's key.
+    #[getter]
+    fn api_key(&self) -> Option<String> {
+        self.inner.api_key.as_ref().and_then(|key| key.expose().ok()).map(str::to_owned)
+    }
+
+    /// The address in the form the plugin wants.
+    #[getter]
+    fn base_url(&self) -> Option<&str> {
+        self.inner.base_url.as_deref()
+    }
+
+    /// The language.
+    #[getter]
+    fn language(&self) -> Option<&str> {
+        self.inner.language.as_deref()
+    }
+
+    /// The voice.
+    #[getter]
+    fn voice(&self) -> Option<&str> {
+        self.inner.voice.as_deref()
+    }
+
+    /// Further arguments for the plugin's constructor.
+    #[getter]
+    fn extra<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let arguments = PyDict::new(py);
+        let json = py.import("json")?;
+        for (name, value) in &self.inner.extra {
+            arguments.set_item(name, json.call_method1("loads", (value.to_string(),))?)?;
+        }
+        Ok(arguments)
+    }
+
+    /// Begins an attempt.
+    #[pyo3(signature = (*, session_id=None, tenant_id=None, turn=None, request_id=None, probe=false, model=None,
+                        language=None, voice=None, streaming=true))]
+    #[expect(clippy::too_many_arguments, reason = "one call across the boundary for each attempt")]
+    fn begin(
+        &self,
+        session_id: Option<&str>,
+        tenant_id: Option<&str>,
+        turn: Option<u32>,
+        request_id: Option<&[u8]>,
+        probe: bool,
+        model: Option<String>,
+        language: Option<String>,
+        voice: Option<String>,
+        streaming: bool,
+    ) -> PyResult<Attempt> {
+        let request_id = request_id.and_then(|bytes| RequestId::from_slice(bytes).ok());
+        let scope = Scope {
+            session_id: session_id.map(Into::into),
+            tenant_id: tenant_id.map(Into::into),
+            agent_id: self.engine.agent_id(),
+            turn,
+            request_id,
+            probe,
+        };
+        let options = Options { model, language, voice, streaming };
+        let inner = self.engine.admit(&self.inner, scope, options).map_err(|error| errors::engine(&error))?;
+        Ok(Attempt { inner })
+    }
+
+    fn __repr__(&self) -> String {
+        format!("{:?}", self.inner)
+    }
+}

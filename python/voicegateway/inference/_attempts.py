@@ -1,0 +1,167 @@
+"""The life of an attempt: begun when the plugin's ``_run`` starts, settled at the first sign of how it ended.
+
+One attempt is one call of a stream's ``_run``, or of a batch recognition. LiveKit's retry loop is outside of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import logging
+from typing import Any, Protocol
+
+from livekit.agents import APIError, APIStatusError, APITimeoutError
+
+from .. import _native
+from ._engine import engine, logger, report
+from ._scope import Scope
+
+
+_LONGEST_MESSAGE = 200
+
+
+class ChatText(Protocol):
+    """What a chat's stream remembers, for the estimate when no usage message comes."""
+
+    messages: Any
+    tools: Any
+    answer: list[str]
+
+
+class Booking:
+    """One attempt, as the code on the wire sees it."""
+
+    __slots__ = ("chat", "native")
+
+    def __init__(self, native: _native.Attempt) -> None:
+        self.native = native
+        #: Set by a chat that may end without a usage message.
+        self.chat: ChatText | None = None
+
+    def succeed(self) -> None:
+        """The provider answered to the end."""
+        self._settle("success")
+
+    def cancel(self) -> None:
+        """We stopped it."""
+        self._settle("cancelled")
+
+    def fail(self, error: BaseException) -> None:
+        """The provider, or the way to it, failed."""
+        kind, status = _kind_of(error)
+        self._settle("error", kind, status, _described(error))
+
+    def _settle(
+        self, status: str, kind: str | None = None, http_status: int | None = None, message: str | None = None
+    ) -> None:
+        native = self.native
+        if native.is_settled:
+            return
+        messages = tools = answer = None
+        if self.chat is not None and self.chat.answer:
+            messages = json.dumps(self.chat.messages, default=str)
+            tools = json.dumps(self.chat.tools, default=str) if self.chat.tools else None
+            answer = "".join(self.chat.answer)
+        native.settle(status, kind, http_status, message, messages, tools, answer)
+        opened = engine()
+        if opened.logs_requests and logger.isEnabledFor(logging.INFO):
+            logger.info(native.summary())
+        if native.is_slow:
+            logger.warning(native.slow_warning())
+        if opened.has_log:
+            report(opened)
+
+
+#: The attempt that the code running now works for.
+current: contextvars.ContextVar[Booking | None] = contextvars.ContextVar("voicegateway_attempt", default=None)
+
+
+def _kind_of(error: BaseException) -> tuple[str, int | None]:
+    """The closed kind of an error, and the provider's status if it gave one."""
+    if isinstance(error, APIStatusError):
+        status = error.status_code if error.status_code > 0 else None
+        kinds = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 408: "upstream_timeout"}
+        kinds |= {429: "rate_limited", 504: "upstream_timeout"}
+        return kinds.get(error.status_code, "upstream_failed"), status
+    if isinstance(error, (APITimeoutError, asyncio.TimeoutError)):
+        return "upstream_timeout", None
+    return ("upstream_failed" if isinstance(error, APIError) else "internal"), None
+
+
+def _described(error: BaseException) -> str:
+    """An error in words that hold nothing of the conversation.
+
+    A status comes with the provider's own sentence. Other messages may quote the text that was being spoken after
+    their first colon, so only what stands before it is kept.
+    """
+    if isinstance(error, APIStatusError):
+        said = error.message
+    else:
+        said = str(error).partition(":")[0]
+    cause = error.__cause__
+    because = f" ({type(cause).__name__})" if cause is not None else ""
+    return f"{type(error).__name__}{because}: {said}"[:_LONGEST_MESSAGE]
+
+
+class Request:
+    """One request of an agent: it makes one attempt, and another one for each retry."""
+
+    __slots__ = ("_id", "_latest", "_probe", "_scope", "_target")
+
+    def __init__(self, target: _native.Target, scope: Scope) -> None:
+        self._target = target
+        self._scope = scope
+        self._id: bytes | None = None
+        self._latest: Booking | None = None
+        self._probe = _is_recovery_probe()
+
+    async def begin(
+        self,
+        *,
+        model: str | None = None,
+        language: str | None = None,
+        voice: str | None = None,
+        streaming: bool = True,
+    ) -> Booking:
+        """Admit the next attempt. The options are those in force now: they may have changed since the request."""
+        native = self._target.begin(
+            session_id=self._scope.session_id,
+            tenant_id=self._scope.tenant_id,
+            turn=self._scope.turn,
+            request_id=self._id,
+            probe=self._probe,
+            model=model,
+            language=language,
+            voice=voice,
+            streaming=streaming,
+        )
+        self._id = native.request_id
+        self._latest = Booking(native)
+        return self._latest
+
+    def fail(self, error: BaseException) -> None:
+        """The caller of ``_run`` found that the attempt failed."""
+        if self._latest is not None:
+            self._latest.fail(error)
+
+    def finish(self, task: asyncio.Task[Any]) -> None:
+        """The stream's task is done: what is not settled by now ended as the task did."""
+        if self._latest is None:
+            return
+        if task.cancelled():
+            self._latest.cancel()
+        elif (error := task.exception()) is not None:
+            self._latest.fail(error)
+        else:
+            self._latest.succeed()
+
+
+def _is_recovery_probe() -> bool:
+    """Whether LiveKit's FallbackAdapter is testing a failed member, beside the conversation."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+    name = getattr(task.get_coro(), "__qualname__", "") if task is not None else ""
+    return "_recover_" in name

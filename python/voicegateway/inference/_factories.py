@@ -1,0 +1,228 @@
+"""The factories ``STT``, ``LLM`` and ``TTS``: LiveKit's signatures, the provider's own plugin objects.
+
+The signatures are those of ``livekit.agents.inference`` 1.8.9, parameter by parameter.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from typing import TYPE_CHECKING, Any, Literal
+
+from livekit.agents import NOT_GIVEN, llm, stt, tts, utils
+
+from .. import providers
+from ._engine import engine, flush_with_job
+from ._scope import ensure_session, get_active_project
+from ._streams import STATE, State, metered_llm, metered_stt, metered_tts
+
+if TYPE_CHECKING:
+    import aiohttp
+    from livekit.agents import APIConnectOptions, NotGivenOr
+    from livekit.agents import vad as livekit_vad
+
+_METERED = {"stt": metered_stt, "llm": metered_llm, "tts": metered_tts}
+
+
+class _Factory(type):
+    """Makes ``isinstance(x, inference.STT)`` hold for what the factory returned, whatever plugin it came from."""
+
+    modality: str
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        state = getattr(instance, "__dict__", {}).get(STATE)
+        return isinstance(state, State) and state.modality == cls.modality
+
+
+def _given(value: Any) -> Any:
+    """LiveKit's ``NOT_GIVEN`` as ``None``."""
+    return value if utils.is_given(value) else None
+
+
+@functools.cache
+def _parameters(plugin_class: Any) -> frozenset[str]:
+    return frozenset(inspect.signature(plugin_class).parameters)
+
+
+def _build(
+    modality: str,
+    model: str | None,
+    *,
+    asked: providers.Asked,
+    provider: str | None = None,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    api_secret: str | None = None,
+    extra_kwargs: dict[str, Any] | None = None,
+    fallback: Any = None,
+    conn_options: Any = NOT_GIVEN,
+    if_known: dict[str, Any] | None = None,
+) -> Any:
+    if api_secret:
+        warnings.warn("api_secret has no effect: the provider is called with your own key", stacklevel=3)
+    if fallback:
+        warnings.warn("fallback has no effect yet: the request goes to the first model only", stacklevel=3)
+    target = engine().resolve(
+        modality,
+        model,
+        project=get_active_project(),
+        provider=provider,
+        api_key=api_key,
+        base_url=base_url,
+        language=asked.language,
+        voice=asked.voice,
+    )
+    adapter = providers.load(target.provider)
+    plugin = providers.plugin_of(target.provider, adapter)
+    ensure_session()
+    flush_with_job()
+    asked = providers.Asked(**{**asked.__dict__, "language": target.language, "voice": target.voice})
+    plugin_class = adapter.plugin_class(plugin, modality, target.model)
+    # What LiveKit's newest signature has and an older plugin lacks is accepted and left out.
+    known = {name: value for name, value in (if_known or {}).items() if name in _parameters(plugin_class)}
+    given = {name: value for name, value in adapter.arguments(modality, target, asked).items() if value is not None}
+    arguments = {**given, **known, **target.extra, **(extra_kwargs or {})}
+    built = _METERED[modality](plugin_class)(**arguments)
+    built.__dict__[STATE] = State(target, modality, providers.options_of, conn_options)
+    adapter.listen(built)
+    return built
+
+
+class STT(stt.STT if TYPE_CHECKING else object, metaclass=_Factory):  # type: ignore[misc]
+    """Speech to text by ``provider/model[:language]``: an instance of the provider's own LiveKit plugin class.
+
+    Raises ``ModelResolutionError`` for a model string that leads nowhere, ``ConfigError`` when no key is found, and
+    ``ImportError`` when the plugin is not installed. No network is touched.
+    """
+
+    modality = "stt"
+
+    def __new__(
+        cls,
+        model: NotGivenOr[str] = NOT_GIVEN,
+        *,
+        language: NotGivenOr[str] = NOT_GIVEN,
+        base_url: NotGivenOr[str] = NOT_GIVEN,
+        encoding: NotGivenOr[str] = NOT_GIVEN,
+        sample_rate: NotGivenOr[int] = NOT_GIVEN,
+        api_key: NotGivenOr[str] = NOT_GIVEN,
+        api_secret: NotGivenOr[str] = NOT_GIVEN,
+        http_session: aiohttp.ClientSession | None = None,
+        extra_kwargs: NotGivenOr[dict[str, Any]] = NOT_GIVEN,
+        fallback: NotGivenOr[Any] = NOT_GIVEN,
+        conn_options: NotGivenOr[APIConnectOptions] = NOT_GIVEN,
+        vad: NotGivenOr[livekit_vad.VAD | None] = NOT_GIVEN,
+    ) -> Any:
+        return _build(
+            cls.modality,
+            _given(model),
+            asked=providers.Asked(
+                language=_given(language),
+                encoding=_given(encoding),
+                sample_rate=_given(sample_rate),
+                http_session=http_session,
+                vad=_given(vad),
+            ),
+            base_url=_given(base_url),
+            api_key=_given(api_key),
+            api_secret=_given(api_secret),
+            extra_kwargs=_given(extra_kwargs),
+            fallback=_given(fallback),
+            conn_options=conn_options,
+        )
+
+    @classmethod
+    def from_model_string(cls, model: str) -> STT:
+        """``STT(model)``: the language is the part after the last colon."""
+        made: STT = cls(model)
+        return made
+
+
+class LLM(llm.LLM if TYPE_CHECKING else object, metaclass=_Factory):  # type: ignore[misc]
+    """Text to text by ``provider/model``: an instance of the provider's own LiveKit plugin class.
+
+    Raises as ``STT`` does.
+    """
+
+    modality = "llm"
+
+    def __new__(
+        cls,
+        model: str,
+        *,
+        provider: str | None = None,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        api_secret: str | None = None,
+        inference_class: Any = None,
+        extra_kwargs: dict[str, Any] | None = None,
+        prompt_cache_breakpoints: bool | Literal["auto"] = "auto",
+    ) -> Any:
+        del inference_class  # a setting of LiveKit's own service
+        return _build(
+            cls.modality,
+            model,
+            asked=providers.Asked(),
+            provider=provider,
+            base_url=base_url,
+            api_key=api_key,
+            api_secret=api_secret,
+            extra_kwargs=extra_kwargs,
+            if_known={"prompt_cache_breakpoints": prompt_cache_breakpoints},
+        )
+
+    @classmethod
+    def from_model_string(cls, model: str) -> LLM:
+        """``LLM(model)``: colons belong to the model's name."""
+        made: LLM = cls(model)
+        return made
+
+
+class TTS(tts.TTS if TYPE_CHECKING else object, metaclass=_Factory):  # type: ignore[misc]
+    """Text to speech by ``provider/model[:voice]``: an instance of the provider's own LiveKit plugin class.
+
+    Raises as ``STT`` does.
+    """
+
+    modality = "tts"
+
+    def __new__(
+        cls,
+        model: str,
+        *,
+        voice: NotGivenOr[str] = NOT_GIVEN,
+        language: NotGivenOr[str] = NOT_GIVEN,
+        encoding: NotGivenOr[str] = NOT_GIVEN,
+        sample_rate: NotGivenOr[int] = NOT_GIVEN,
+        base_url: NotGivenOr[str] = NOT_GIVEN,
+        api_key: NotGivenOr[str] = NOT_GIVEN,
+        api_secret: NotGivenOr[str] = NOT_GIVEN,
+        http_session: aiohttp.ClientSession | None = None,
+        extra_kwargs: NotGivenOr[dict[str, Any]] = NOT_GIVEN,
+        fallback: NotGivenOr[Any] = NOT_GIVEN,
+        conn_options: NotGivenOr[APIConnectOptions] = NOT_GIVEN,
+    ) -> Any:
+        return _build(
+            cls.modality,
+            model,
+            asked=providers.Asked(
+                language=_given(language),
+                voice=_given(voice),
+                encoding=_given(encoding),
+                sample_rate=_given(sample_rate),
+                http_session=http_session,
+            ),
+            base_url=_given(base_url),
+            api_key=_given(api_key),
+            api_secret=_given(api_secret),
+            extra_kwargs=_given(extra_kwargs),
+            fallback=_given(fallback),
+            conn_options=conn_options,
+        )
+
+    @classmethod
+    def from_model_string(cls, model: str) -> TTS:
+        """``TTS(model)``: the voice is the part after the last colon."""
+        made: TTS = cls(model)
+        return made

@@ -1,0 +1,125 @@
+"""What a request is booked to: project, session, tenant and turn, as they stand when the request is made."""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import sys
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ._engine import engine
+
+if TYPE_CHECKING:
+    from livekit.agents.voice import AgentSession, SpeechHandle
+
+_project: contextvars.ContextVar[str | None] = contextvars.ContextVar("voicegateway_project", default=None)
+_session: contextvars.ContextVar[str | None] = contextvars.ContextVar("voicegateway_session", default=None)
+_tenant: contextvars.ContextVar[str | None] = contextvars.ContextVar("voicegateway_tenant", default=None)
+
+#: The conversations LiveKit runs in this process, and the id each one has.
+_session_of: weakref.WeakKeyDictionary[AgentSession[Any], str] = weakref.WeakKeyDictionary()
+#: The turn of each reply: the LLM knows it from its chat context, the TTS only knows the reply.
+_turn_of: weakref.WeakKeyDictionary[SpeechHandle, int] = weakref.WeakKeyDictionary()
+
+_LONGEST_TENANT = 128
+
+
+def set_project(name: str) -> None:
+    """Book what is built from here on, in this context, to ``name``; raises ``ValueError`` unless it is a name."""
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"a project is a non-empty string, not {name!r}")
+    _project.set(name)
+
+
+def get_active_project() -> str:
+    """The project of this context: ``set_project``, ``VOICEGW_ACTIVE_PROJECT``, ``default_project``, ``default``."""
+    return _project.get() or os.environ.get("VOICEGW_ACTIVE_PROJECT") or engine().default_project
+
+
+def reset_project() -> None:
+    """Forget ``set_project`` in this context."""
+    _project.set(None)
+
+
+def start_session() -> str:
+    """Begin a conversation in this context and return its id, ``vg-<uuid>``."""
+    session = engine().mint_session_id()
+    _session.set(session)
+    return session
+
+
+def ensure_session() -> str:
+    """The conversation of this context; makes one if there is none."""
+    return _session.get() or start_session()
+
+
+def set_tenant(tenant_id: str | None) -> None:
+    """Book requests from here on, in this context, to a tenant; ``None`` clears it.
+
+    Raises ``ValueError`` for what is not text or is longer than 128 characters.
+    """
+    if tenant_id is not None and (not isinstance(tenant_id, str) or not 0 < len(tenant_id) <= _LONGEST_TENANT):
+        raise ValueError(f"a tenant is a string of 1 to {_LONGEST_TENANT} characters")
+    _tenant.set(tenant_id)
+
+
+def current_tenant() -> str | None:
+    """The tenant of this context."""
+    return _tenant.get()
+
+
+def reset_tenant_id() -> None:
+    """Forget ``set_tenant`` in this context."""
+    _tenant.set(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one request is booked to."""
+
+    session_id: str
+    tenant_id: str | None
+    turn: int | None
+
+
+def scope_of_request(caller_turns: int | None = None) -> Scope:
+    """The scope of a request made now, in this context.
+
+    ``caller_turns`` is the number of messages of the caller in a chat's context: the turn it belongs to.
+    """
+    reply = _running("_SpeechHandleContextVar")
+    turn = caller_turns
+    if reply is not None:
+        if turn is None:
+            turn = _turn_of.get(reply)
+        else:
+            _turn_of[reply] = turn
+    return Scope(session_id=_conversation(), tenant_id=_tenant.get(), turn=turn)
+
+
+def _conversation() -> str:
+    """The id of the conversation: that of LiveKit's session if one is running, else of the context.
+
+    Two sessions of LiveKit that inherited the same id are two conversations, so the second gets its own.
+    """
+    activity = _running("_AgentActivityContextVar")
+    if activity is None:
+        return ensure_session()
+    agent_session = activity.session
+    known = _session_of.get(agent_session)
+    if known is None:
+        inherited = _session.get()
+        is_taken = inherited is None or inherited in _session_of.values()
+        known = engine().mint_session_id() if is_taken else inherited
+        assert known is not None
+        _session_of[agent_session] = known
+    return known
+
+
+def _running(variable: str) -> Any | None:
+    """The value of one of LiveKit's own context variables, without importing its voice package for it."""
+    module = sys.modules.get("livekit.agents.voice.agent_activity")
+    context_variable = getattr(module, variable, None)
+    return None if context_variable is None else context_variable.get(None)

@@ -1,0 +1,197 @@
+"""Metered subclasses of LiveKit's plugin and stream classes.
+
+An object keeps its identity, its attributes and its label; only the places where a request begins and ends are
+overridden. Classes are made once for each plugin class and hold no state: a stream's state lives on the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+from typing import TYPE_CHECKING, Any
+
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, utils
+
+from ._attempts import Request, current
+from ._scope import scope_of_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .. import _native
+
+#: Where a metered object keeps what it needs; one name, so that nothing else of the plugin's is touched.
+STATE = "_voicegateway"
+
+
+#: The request that the batch recognition running now belongs to: its retries are attempts of one request.
+_recognition: contextvars.ContextVar[Request | None] = contextvars.ContextVar(
+    "voicegateway_recognition", default=None
+)
+
+
+class State:
+    """What a factory's object remembers: frozen when it was built."""
+
+    __slots__ = ("conn_options", "modality", "options", "target")
+
+    def __init__(
+        self,
+        target: _native.Target,
+        modality: str,
+        options: Callable[[Any], dict[str, Any]],
+        conn_options: Any = NOT_GIVEN,
+    ) -> None:
+        self.target = target
+        self.modality = modality
+        #: Reads model, language and voice from a plugin object or stream, as they are now.
+        self.options = options
+        self.conn_options = conn_options
+
+
+def _subclass(base: Any, members: dict[str, Any]) -> type:
+    """A subclass that goes by its base's name: LiveKit builds labels from it."""
+    names = {"__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
+    return type(base.__name__, (base,), {**names, **members})
+
+
+def _options_of(state: State, stream: Any, owner: Any) -> dict[str, Any]:
+    """The stream's own options where it has some, else those of the object it came from."""
+    return state.options(stream) or state.options(owner)
+
+
+@functools.cache
+def _metered_stream(base: Any) -> Any:
+    """The stream class ``base`` with its attempts metered."""
+
+    async def _run(self: Any, *args: Any) -> None:
+        state, request, owner = self.__dict__[STATE]
+        booking = await request.begin(**_options_of(state, self, owner), streaming=_is_streaming(state, self))
+        token = current.set(booking)
+        try:
+            await base._run(self, *args)
+        except asyncio.CancelledError:
+            booking.cancel()
+            raise
+        except Exception as error:
+            booking.fail(error)
+            raise
+        finally:
+            current.reset(token)
+
+    def _emit_error(self: Any, error: Exception, *args: Any, **kwargs: Any) -> None:
+        # ``_run`` may have returned normally: an error frame shows only as missing audio, found by its caller.
+        self.__dict__[STATE][1].fail(error)
+        base._emit_error(self, error, *args, **kwargs)
+
+    return _subclass(base, {"_run": _run, "_emit_error": _emit_error})
+
+
+def _is_streaming(state: State, stream: Any) -> bool:
+    """Whether the request is streamed in: a chunked synthesis and a batch recognition are one body."""
+    return state.modality != "tts" or hasattr(stream, "push_text")
+
+
+def _meter(owner: Any, stream: Any, caller_turns: int | None = None) -> Any:
+    """Turn a stream that the plugin just made into a metered one. Its task has not begun to run yet."""
+    task = getattr(stream, "_task", None) or getattr(stream, "_synthesize_task", None)
+    if task is None or STATE in stream.__dict__:
+        return stream
+    state: State = owner.__dict__[STATE]
+    request = Request(state.target, scope_of_request(caller_turns))
+    stream.__dict__[STATE] = (state, request, owner)
+    made_as: Any = type(stream)
+    stream.__class__ = _metered_stream(made_as)
+    task.add_done_callback(request.finish)
+    return stream
+
+
+def _with_conn_options(owner: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The factory's ``conn_options`` where the caller gave none of its own."""
+    own = owner.__dict__[STATE].conn_options
+    if utils.is_given(own) and kwargs.get("conn_options", DEFAULT_API_CONNECT_OPTIONS) is DEFAULT_API_CONNECT_OPTIONS:
+        kwargs["conn_options"] = own
+    return kwargs
+
+
+def _caller_turns(chat_ctx: Any) -> int:
+    return sum(1 for item in chat_ctx.items if getattr(item, "role", None) == "user")
+
+
+@functools.cache
+def metered_llm(base: Any) -> Any:
+    """The LLM class ``base`` with its requests metered."""
+
+    def chat(self: Any, *, chat_ctx: Any, inference_class: Any = NOT_GIVEN, **kwargs: Any) -> Any:
+        del inference_class  # a setting of LiveKit's own service
+        stream = base.chat(self, chat_ctx=chat_ctx, **kwargs)
+        return _meter(self, stream, _caller_turns(chat_ctx))
+
+    return _subclass(base, {"chat": functools.wraps(base.chat)(chat)})
+
+
+@functools.cache
+def metered_tts(base: Any) -> Any:
+    """The TTS class ``base`` with its requests metered."""
+    from livekit.agents.tts import tts as livekit_tts
+
+    # A plugin that only streams makes ``synthesize`` out of ``stream``: the inner stream owns the attempt.
+    outer = getattr(livekit_tts, "_ChunkedStreamFromStream", ())
+
+    def synthesize(self: Any, text: str, **kwargs: Any) -> Any:
+        made = base.synthesize(self, text, **_with_conn_options(self, kwargs))
+        return made if isinstance(made, outer) else _meter(self, made)
+
+    def stream(self: Any, **kwargs: Any) -> Any:
+        return _meter(self, base.stream(self, **_with_conn_options(self, kwargs)))
+
+    members: dict[str, Any] = {
+        "synthesize": functools.wraps(base.synthesize)(synthesize),
+        "stream": functools.wraps(base.stream)(stream),
+    }
+    return _subclass(base, members)
+
+
+@functools.cache
+def metered_stt(base: Any) -> Any:
+    """The STT class ``base`` with its requests metered."""
+
+    def stream(self: Any, **kwargs: Any) -> Any:
+        return _meter(self, base.stream(self, **_with_conn_options(self, kwargs)))
+
+    async def recognize(self: Any, buffer: Any, **kwargs: Any) -> Any:
+        request = Request(self.__dict__[STATE].target, scope_of_request())
+        token = _recognition.set(request)
+        try:
+            return await base.recognize(self, buffer, **_with_conn_options(self, kwargs))
+        finally:
+            _recognition.reset(token)
+
+    async def _recognize_impl(self: Any, buffer: Any, **kwargs: Any) -> Any:
+        state: State = self.__dict__[STATE]
+        request = _recognition.get() or Request(state.target, scope_of_request())
+        options = state.options(self)
+        if utils.is_given(language := kwargs.get("language", NOT_GIVEN)):
+            options["language"] = str(language)
+        booking = await request.begin(**options, streaming=False)
+        current_token = current.set(booking)
+        try:
+            event = await base._recognize_impl(self, buffer, **kwargs)
+        except asyncio.CancelledError:
+            booking.cancel()
+            raise
+        except Exception as error:
+            booking.fail(error)
+            raise
+        finally:
+            current.reset(current_token)
+        booking.succeed()
+        return event
+
+    members: dict[str, Any] = {
+        "stream": functools.wraps(base.stream)(stream),
+        "recognize": functools.wraps(base.recognize)(recognize),
+        "_recognize_impl": _recognize_impl,
+    }
+    return _subclass(base, members)
