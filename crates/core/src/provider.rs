@@ -28,7 +28,10 @@ pub enum Direction {
 
 /// What a text frame on a provider's wire says that concerns the meter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "it lives on the stack for one frame; a box would cost an allocation")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack for one frame; a box would cost an allocation"
+)]
 pub enum Said {
     /// Text to speak, in characters.
     Text(u64),

@@ -3,7 +3,11 @@
 //! Prints microseconds of this thread's CPU time for each attempt; the ledger's writer is a thread of its own and is
 //! measured by the store's benchmark.
 
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and stops at what it did not expect")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints, and stops at what it did not expect"
+)]
 
 use std::{collections::HashMap, time::Instant};
 use vg_core::{Modality, Quantity, Source, Status, Usage, config::Config};
@@ -18,7 +22,8 @@ fn main() {
     for (name, database_url) in [("without a ledger", None), ("with a ledger", Some(ledger))] {
         let variables = HashMap::from([("OPENAI_API_KEY".to_owned(), "k".to_owned())]);
         let engine = Engine::open(Setup { config: Config::without_file(), variables, database_url }).unwrap();
-        let ask = Ask { modality: Modality::Llm, model: Some("openai/gpt-4.1-mini"), ..Ask::of_project("default") };
+        let ask =
+            Ask { modality: Modality::Llm, model: Some("openai/gpt-4.1-mini"), ..Ask::of_project("default") };
         let target = engine.resolve(&ask).unwrap();
         let scope = Scope { session_id: Some("vg-1".into()), turn: Some(1), ..Scope::default() };
         let reported = Usage::UNKNOWN
@@ -28,7 +33,9 @@ fn main() {
         for round in 1..=ROUNDS {
             let (started, cpu) = (Instant::now(), thread_cpu_micros());
             for _ in 0..ATTEMPTS {
-                let attempt = engine.admit(&target, scope.clone(), Options { streaming: true, ..Options::default() }).unwrap();
+                let attempt = engine
+                    .admit(&target, scope.clone(), Options { streaming: true, ..Options::default() })
+                    .unwrap();
                 attempt.meter().output();
                 attempt.meter().reported(&reported);
                 attempt.settle(Outcome::new(Status::Success));

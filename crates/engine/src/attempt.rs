@@ -124,7 +124,9 @@ impl Attempt {
         let waited = self.settled.get().and_then(|settled| settled.ttfb_micros).unwrap_or(0) / 1_000;
         let limit = self.shared.warns_above_micros.unwrap_or(0) / 1_000;
         let Target { modality, model_id, .. } = &*self.target;
-        format!("{modality} {model_id} took {waited} ms to its first output, above latency.ttfb_warning_ms = {limit}")
+        format!(
+            "{modality} {model_id} took {waited} ms to its first output, above latency.ttfb_warning_ms = {limit}"
+        )
     }
 
     /// What was booked, once it was.

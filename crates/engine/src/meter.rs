@@ -208,7 +208,8 @@ impl Meter {
         }
         if !self.sockets.is_empty() {
             let sent = self.sockets.iter().map(Socket::sent_nanos).sum();
-            let open = self.sockets.iter().map(|s| micros_between(s.opened, s.closed.unwrap_or(now))).sum::<u64>();
+            let open =
+                self.sockets.iter().map(|s| micros_between(s.opened, s.closed.unwrap_or(now))).sum::<u64>();
             wire.set(Quantity::SentAudioNanos, sent, Source::WireMeasured);
             wire.set(Quantity::SessionNanos, open.saturating_mul(1_000), Source::WireMeasured);
             if let Some(audio) = self.audio_of_sockets() {

@@ -90,7 +90,12 @@ impl Engine {
         }))
     }
 
-    fn key(&self, ask: &Ask<'_>, provider: &dyn Provider, resolved: &Resolved) -> Result<Option<Secret>, Error> {
+    fn key(
+        &self,
+        ask: &Ask<'_>,
+        provider: &dyn Provider,
+        resolved: &Resolved,
+    ) -> Result<Option<Secret>, Error> {
         if let Some(key) = ask.api_key.filter(|key| !key.is_empty()) {
             return Ok(Some(Secret::from(key)));
         }
@@ -99,11 +104,9 @@ impl Engine {
         let lookup = |name: &str| self.shared.variable(name);
         match self.shared.config.api_key(ask.project, id, Some(variable), &lookup)? {
             Some(key) => Ok(Some(key)),
-            None => Err(Error::MissingKey {
-                provider: id.clone(),
-                project: ask.project.to_owned(),
-                variable,
-            }),
+            None => {
+                Err(Error::MissingKey { provider: id.clone(), project: ask.project.to_owned(), variable })
+            }
         }
     }
 

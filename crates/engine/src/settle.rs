@@ -56,7 +56,12 @@ pub struct Settled {
 
 /// Prices and books an attempt. Never fails and never blocks: what cannot be priced is booked unpriced, and the
 /// store's writer takes the line from memory.
-pub(crate) fn settle(shared: &Shared, attempt: &Attempt, reading: &Reading, outcome: &Outcome<'_>) -> Settled {
+pub(crate) fn settle(
+    shared: &Shared,
+    attempt: &Attempt,
+    reading: &Reading,
+    outcome: &Outcome<'_>,
+) -> Settled {
     let target = &attempt.target;
     let model = attempt.options.model.as_deref().unwrap_or(&target.model);
     let usage = target.provider.bill(&Facts {
@@ -69,7 +74,8 @@ pub(crate) fn settle(shared: &Shared, attempt: &Attempt, reading: &Reading, outc
         estimated: estimate(reading, outcome),
     });
     let price = price(shared, attempt, model, &usage);
-    let is_slow = shared.warns_above_micros.zip(reading.ttfb_micros).is_some_and(|(limit, ttfb)| ttfb > limit);
+    let is_slow =
+        shared.warns_above_micros.zip(reading.ttfb_micros).is_some_and(|(limit, ttfb)| ttfb > limit);
     let settled = Settled {
         status: outcome.status,
         usage,
@@ -91,9 +97,11 @@ fn estimate(reading: &Reading, outcome: &Outcome<'_>) -> Usage {
     let tools = chat.tools.and_then(parse);
     let answer = Usage::UNKNOWN.with(Quantity::OutputTokens, tokens::count(chat.answer), Source::Estimated);
     match parse(chat.messages) {
-        Some(messages) => {
-            answer.with(Quantity::InputTokens, tokens::chat_prompt(&messages, tools.as_ref()), Source::Estimated)
-        }
+        Some(messages) => answer.with(
+            Quantity::InputTokens,
+            tokens::chat_prompt(&messages, tools.as_ref()),
+            Source::Estimated,
+        ),
         None => answer,
     }
 }

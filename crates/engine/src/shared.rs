@@ -1,10 +1,6 @@
 //! What every attempt of an engine shares: the configuration, the price book, the way to the ledger.
 
-use crate::{
-    Error, Setup,
-    attempt::Attempt,
-    settle::Outcome,
-};
+use crate::{Error, Setup, attempt::Attempt, settle::Outcome};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError, Weak},
@@ -56,7 +52,10 @@ impl Shared {
         let threshold = (config.latency.ttfb_warning_ms * 1_000.0) as u64;
         Ok(Shared {
             default_project: config.default_project()?.to_owned(),
-            agent_id: variables.get(VOICEGW_AGENT_ID).filter(|id| !id.is_empty()).map(|id| id.as_str().into()),
+            agent_id: variables
+                .get(VOICEGW_AGENT_ID)
+                .filter(|id| !id.is_empty())
+                .map(|id| id.as_str().into()),
             writer,
             names: Names {
                 local: "voicegateway-local".into(),

@@ -2,10 +2,7 @@
 
 use pyo3::{prelude::*, types::PyBytes};
 use std::sync::Arc;
-use vg_core::{
-    Kind, LineError, Quantity, Source, Status, Usage,
-    provider::Direction,
-};
+use vg_core::{Kind, LineError, Quantity, Source, Status, Usage, provider::Direction};
 use vg_engine::{ChatText, Outcome};
 
 /// One try of one request at one provider. Every method returns at once.

@@ -2,11 +2,7 @@
 
 use crate::{errors, log, target::Target};
 use pyo3::prelude::*;
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use vg_cli::{Environment, settings::Settings};
 use vg_core::Modality;
 use vg_engine::{Ask, Setup};
@@ -34,8 +30,11 @@ impl Engine {
                     None => tracing::info!("{note}"),
                 }
             }
-            let setup =
-                Setup { config: settings.config, variables: environment, database_url: settings.database_url };
+            let setup = Setup {
+                config: settings.config,
+                variables: environment,
+                database_url: settings.database_url,
+            };
             let inner = vg_engine::Engine::open(setup).map_err(|error| errors::engine(&error))?;
             Ok(Engine { inner: Arc::new(inner) })
         })

@@ -1,6 +1,9 @@
 //! The exceptions, and which error of ours becomes which.
 
-use pyo3::{create_exception, exceptions::PyException, exceptions::PyNotImplementedError, exceptions::PyValueError, prelude::*};
+use pyo3::{
+    create_exception, exceptions::PyException, exceptions::PyNotImplementedError, exceptions::PyValueError,
+    prelude::*,
+};
 use vg_core::model::ModelResolutionError as CoreModelResolutionError;
 use vg_engine::Error;
 
