@@ -82,6 +82,10 @@ pub(crate) trait Dialect: Send + 'static {
     fn tell(&mut self, heard: Heard, ticket: &mut Ticket) -> Vec<Message>;
     /// Reads a client's text frame.
     fn read(&mut self, text: &str) -> Listening;
+    /// Whether the time of the audio is what is billed; otherwise [`Dialect::tell`] bills.
+    fn bills_audio(&self) -> bool {
+        true
+    }
     /// How long the provider waits for a frame of the client, pings not counted, and with what it then closes.
     fn patience(&self) -> (Duration, u16, &'static str);
     /// Sent before the close that the client asked for.
@@ -191,7 +195,7 @@ pub(crate) async fn listen<D: Dialect>(
         outbox.put(Instant::now(), Out::Frame(message));
     }
     loop {
-        let heard_millis = millis(ticket.counts().audio_flicks);
+        let heard_millis = millis(format.flicks(bytes_heard));
         strike(&mut ticket, heard_millis, &mut outbox, &mut mute, &mut dialect);
         let frame = tokio::select! {
             biased;
@@ -229,7 +233,9 @@ pub(crate) async fn listen<D: Dialect>(
                 let before = format.flicks(bytes_heard);
                 bytes_heard += audio.len() as u64;
                 let audio_flicks = format.flicks(bytes_heard) - before;
-                ticket.add(Counts { audio_flicks, ..Counts::default() });
+                if dialect.bills_audio() {
+                    ticket.add(Counts { audio_flicks, ..Counts::default() });
+                }
                 heard = transcriber.hear(&format.first_channel(&audio));
             }
             Listening::Finalize => heard.push(transcriber.finish().unwrap_or(Heard::Nothing)),

@@ -153,6 +153,8 @@ pub(crate) trait Tongue: Send + 'static {
     fn finished(&mut self, context: &str) -> Message;
     /// A failure on the provider's side, with the status it would have over HTTP.
     fn failed(&self, context: &str, status: u16) -> Message;
+    /// Whether a request that fails on the provider's side is free.
+    fn failures_are_free(&self) -> bool;
     /// Opens the provider's books for a request of `model`.
     fn admit(&self, model: &str) -> Result<Ticket, u16>;
 }
@@ -221,7 +223,9 @@ pub(crate) async fn speak<T: Tongue>(
                     }
                     Out::Failed { context } => {
                         for mut failed in contexts.extract_if(.., |known| known.name == context) {
-                            failed.ticket.waive_characters();
+                            if tongue.failures_are_free() {
+                                failed.ticket.waive_characters();
+                            }
                             failed.ticket.fail();
                         }
                         outbox.discard(|out| out.belongs_to(&context));

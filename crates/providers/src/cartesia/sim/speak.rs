@@ -109,6 +109,11 @@ impl Tongue for Contexts {
         Message::text(message.to_string())
     }
 
+    /// <https://cartesia.ai/pricing>: errors are free.
+    fn failures_are_free(&self) -> bool {
+        true
+    }
+
     fn admit(&self, model: &str) -> Result<Ticket, u16> {
         self.sim.admit(PROVIDER, Modality::Tts, model)
     }

@@ -112,6 +112,11 @@ impl Tongue for Aura {
         )
     }
 
+    /// No page says so; characters are billed when they are accepted.
+    fn failures_are_free(&self) -> bool {
+        false
+    }
+
     fn admit(&self, model: &str) -> Result<Ticket, u16> {
         self.sim.admit(PROVIDER, Modality::Tts, model)
     }

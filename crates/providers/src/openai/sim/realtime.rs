@@ -157,6 +157,10 @@ impl Dialect for Session {
         }
     }
 
+    fn bills_audio(&self) -> bool {
+        false
+    }
+
     /// A session without a word is kept for fifteen minutes.
     fn patience(&self) -> (Duration, u16, &'static str) {
         (Duration::from_secs(900), 1001, "session expired")

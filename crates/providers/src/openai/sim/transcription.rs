@@ -114,13 +114,7 @@ fn bill(ticket: &mut crate::sim::Ticket, form: &Form, length: u64, said: &str) -
     let text_tokens = count(&form.prompt);
     let audio_tokens = (seconds(length) * TOKENS_PER_SECOND).ceil() as u64;
     let (input_tokens, output_tokens) = (text_tokens + audio_tokens, count(said));
-    ticket.add(Counts {
-        input_tokens,
-        output_tokens,
-        input_audio_tokens: audio_tokens,
-        audio_flicks: length,
-        ..Counts::default()
-    });
+    ticket.add(Counts { input_tokens, output_tokens, input_audio_tokens: audio_tokens, ..Counts::default() });
     json!({
         "type": "tokens",
         "input_tokens": input_tokens,
