@@ -67,6 +67,8 @@ pub struct Facts<'a> {
     pub status: Status,
     /// How far it got.
     pub reach: Reach,
+    /// The status the provider gave up with, even if it had begun to answer.
+    pub refusal: Option<u16>,
     /// Counted on the wire: sent characters, sent audio, session time.
     pub wire: Usage,
     /// From the provider's own usage messages.

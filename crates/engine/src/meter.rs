@@ -36,6 +36,7 @@ pub struct Meter {
     first_text: Option<Instant>,
     first_output: Option<Instant>,
     reach: Reach,
+    refusal: Option<u16>,
     sockets: Vec<Socket>,
     connections: u32,
     /// The provider's name for this attempt on a socket that several share.
@@ -51,6 +52,8 @@ pub struct Meter {
 pub struct Reading {
     /// How far the attempt got.
     pub reach: Reach,
+    /// The status the provider gave up with, even if it had begun to answer.
+    pub refusal: Option<u16>,
     /// Counted on the wire.
     pub wire: Usage,
     /// The provider's own numbers.
@@ -71,6 +74,7 @@ impl Meter {
             first_text: None,
             first_output: None,
             reach: Reach::NotSent,
+            refusal: None,
             sockets: Vec::new(),
             connections: 0,
             context: None,
@@ -170,9 +174,9 @@ impl Meter {
         self.output_audio_nanos = Some(self.output_audio_nanos.unwrap_or(0).saturating_add(nanos));
     }
 
-    /// The provider refused with an HTTP status, a close code or an error frame. After output it changes nothing:
-    /// what was answered was answered.
+    /// The provider refused with an HTTP status, a close code or an error frame. After output it stays answered.
     pub fn refused(&mut self, status: u16) {
+        self.refusal = Some(status);
         if self.reach != Reach::Answered {
             self.reach = Reach::Refused(status);
         }
@@ -218,6 +222,7 @@ impl Meter {
         }
         Reading {
             reach: self.reach,
+            refusal: self.refusal,
             wire,
             reported,
             sockets: self.connections,

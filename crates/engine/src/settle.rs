@@ -69,6 +69,7 @@ pub(crate) fn settle(
         model,
         status: outcome.status,
         reach: reading.reach,
+        refusal: reading.refusal,
         wire: reading.wire,
         reported: reading.reported,
         estimated: estimate(reading, outcome),

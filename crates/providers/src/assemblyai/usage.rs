@@ -71,6 +71,7 @@ mod tests {
             model: "universal-3-5-pro",
             status: Status::Success,
             reach: Reach::Answered,
+            refusal: None,
             wire,
             reported: Usage::UNKNOWN,
             estimated: Usage::UNKNOWN,

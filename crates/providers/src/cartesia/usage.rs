@@ -4,15 +4,19 @@
 use crate::shared::billing;
 use vg_core::{
     Modality, Usage,
-    provider::{Facts, PriceQuery, PriceRef},
+    provider::{Facts, PriceQuery, PriceRef, Reach},
 };
 
 /// Every character of a `transcript` that reached Cartesia is billed, the closing blank of LiveKit's plugin
-/// included, and a cancelled context is billed for what was sent. No message reports it.
+/// included, and a cancelled context is billed for what was sent. A context that ends with an error is free, even
+/// after it began to speak. No message reports any of it.
 pub fn bill(facts: &Facts<'_>) -> Usage {
-    match facts.modality {
-        Modality::Tts => billing::characters(facts),
-        Modality::Stt | Modality::Llm => billing::audio(facts),
+    match (facts.modality, facts.refusal) {
+        (Modality::Tts, Some(status)) => {
+            billing::characters(&Facts { reach: Reach::Refused(status), ..*facts })
+        }
+        (Modality::Tts, None) => billing::characters(facts),
+        (Modality::Stt | Modality::Llm, _) => billing::audio(facts),
     }
 }
 
@@ -47,9 +51,29 @@ fn is_member(model: &str, family: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vg_core::{Quantity, Source, Status};
 
     fn reference(model: &str) -> PriceRef {
         price_ref(&PriceQuery { model, ..PriceQuery::default() })
+    }
+
+    #[test]
+    fn a_context_that_ends_with_an_error_is_free() {
+        let wire = Usage::UNKNOWN.with(Quantity::SentCharacters, 40, Source::WireMeasured);
+        let cancelled = Facts {
+            modality: Modality::Tts,
+            model: "sonic-3",
+            status: Status::Cancelled,
+            reach: Reach::Answered,
+            refusal: None,
+            wire,
+            reported: Usage::UNKNOWN,
+            estimated: Usage::UNKNOWN,
+        };
+        assert_eq!(bill(&cancelled).value(Quantity::Characters), Some(40));
+        let failed = bill(&Facts { status: Status::Error, refusal: Some(500), ..cancelled });
+        assert_eq!(failed.value(Quantity::Characters), Some(0));
+        assert_eq!(failed.value(Quantity::SentCharacters), Some(40));
     }
 
     #[test]

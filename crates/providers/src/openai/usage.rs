@@ -65,6 +65,7 @@ mod tests {
             model,
             status: Status::Success,
             reach,
+            refusal: None,
             wire: Usage::UNKNOWN,
             reported: Usage::UNKNOWN,
             estimated: Usage::UNKNOWN,

@@ -1,0 +1,81 @@
+//! From a model string and a project to a target.
+
+use crate::House;
+use vg_core::Modality;
+use vg_engine::Ask;
+
+#[test]
+fn a_suffix_is_a_language_or_a_voice_and_an_argument_wins_over_it() {
+    let house = House::new("");
+    assert_eq!(house.target(Modality::Stt, "deepgram/nova-3:es").language.as_deref(), Some("es"));
+    assert_eq!(house.target(Modality::Tts, "cartesia/sonic-3:v").voice.as_deref(), Some("v"));
+    assert_eq!(house.target(Modality::Llm, "ollama/qwen2.5:3b").model, "qwen2.5:3b");
+    let ask = Ask {
+        modality: Modality::Stt,
+        model: Some("deepgram/nova-3:es"),
+        language: Some("fr"),
+        ..Ask::of_project("default")
+    };
+    assert_eq!(house.engine.resolve(&ask).unwrap().language.as_deref(), Some("fr"));
+}
+
+#[test]
+fn a_provider_beside_the_model_wins_over_its_own_segment() {
+    let house = House::new("");
+    for model in ["gpt-4o-mini", "openai/gpt-4o-mini"] {
+        let ask = Ask { model: Some(model), provider: Some("openai"), ..Ask::of_project("default") };
+        let target = house.engine.resolve(&ask).unwrap();
+        assert_eq!((&*target.model_id, &*target.model), ("openai/gpt-4o-mini", "gpt-4o-mini"));
+    }
+}
+
+#[test]
+fn a_key_is_the_arguments_then_the_projects_then_the_shared_one_then_the_environments() {
+    let house = House::new(
+        "providers: { openai: { api_key: shared } }\n\
+         projects: { acme: { name: Acme, providers: { openai: { api_key: own } } } }",
+    );
+    let key = |project: &str, model: &str, given: Option<&str>| {
+        let ask = Ask { model: Some(model), api_key: given, ..Ask::of_project(project) };
+        let target = house.engine.resolve(&ask).unwrap();
+        target.api_key.as_ref().unwrap().expose().unwrap().to_owned()
+    };
+    assert_eq!(key("acme", "openai/gpt-4.1", Some("argument")), "argument");
+    assert_eq!(key("acme", "openai/gpt-4.1", None), "own");
+    assert_eq!(key("default", "openai/gpt-4.1", None), "shared");
+    let ask = Ask { modality: Modality::Stt, model: Some("deepgram/nova-3"), ..Ask::of_project("acme") };
+    let target = house.engine.resolve(&ask).unwrap();
+    assert_eq!(target.api_key.as_ref().unwrap().expose().unwrap(), "from-environment");
+}
+
+#[test]
+fn a_missing_key_says_where_it_was_looked_for() {
+    let house = House::new("");
+    let ask = Ask { model: Some("anthropic/claude-sonnet-4-6"), ..Ask::of_project("acme") };
+    assert_eq!(
+        house.engine.resolve(&ask).unwrap_err().to_string(),
+        "no API key for `anthropic` in project `acme`: pass api_key=, set `providers.anthropic.api_key` or \
+         `projects.acme.providers.anthropic.api_key` in voicegw.yaml, or set the environment variable \
+         ANTHROPIC_API_KEY"
+    );
+}
+
+#[test]
+fn an_address_is_handed_on_in_the_plugins_form() {
+    let house = House::new("providers: { deepgram: { base_url: 'http://h:1/deepgram' } }");
+    let target = house.target(Modality::Stt, "deepgram/nova-3");
+    assert_eq!(target.base_url.as_deref(), Some("http://h:1/deepgram/v1/listen"));
+    assert_eq!(house.target(Modality::Llm, "openai/gpt-4.1").base_url, None);
+}
+
+#[test]
+fn no_model_is_the_projects_default_stack() {
+    let house = House::new(
+        "stacks: { fast: { stt: deepgram/nova-3, llm: openai/gpt-4.1-mini, tts: cartesia/sonic-3 } }\n\
+         projects: { default: { name: Default, default_stack: fast } }",
+    );
+    for model in [None, Some("auto")] {
+        let ask = Ask { modality: Modality::Tts, model, ..Ask::of_project("default") };
+        assert_eq!(&*house.engine.resolve(&ask).unwrap().model_id, "cartesia/sonic-3");
+    }
+}
