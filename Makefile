@@ -9,6 +9,9 @@ export PYTHON ?= python3
 # The profile of the wheel that demo and tests use; dev reuses what `cargo test` built.
 PROFILE ?= dev
 
+# Built with the whole workspace, so that tests, wheel and xtask share every dependency's features and so its build.
+XTASK := cargo build --quiet --workspace --bins && $${CARGO_TARGET_DIR:-target}/debug/xtask
+
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
@@ -25,10 +28,8 @@ test-rust: setup ## Run the Rust tests
 	@cargo test --workspace
 
 test-python: wheel ## Run the Python tests through the wheel, with the newest LiveKit
-	@if [[ -f python/voicegateway/_native.pyi ]]; then \
-	  echo "==> the stub against the binary"; \
-	  .venv/bin/python -m mypy.stubtest voicegateway._native; \
-	fi
+	@echo "==> the stub against the binary"
+	@.venv/bin/python -m mypy.stubtest voicegateway._native
 	@scripts/pytest .venv
 
 test-compat: wheel ## Run the Python tests through the wheel, with the oldest LiveKit
@@ -42,9 +43,9 @@ check: setup ## Check format, lints, the repository's rules and the generated fi
 	@echo "==> cargo clippy"
 	@cargo clippy --workspace --all-targets -- --deny warnings
 	@echo "==> xtask: tidy, arrows, gen --check"
-	@cargo xtask tidy
-	@cargo xtask arrows
-	@cargo xtask gen --check
+	@$(XTASK) tidy
+	@$(XTASK) arrows
+	@$(XTASK) gen --check
 	@if command -v cargo-deny >/dev/null; then echo "==> cargo deny"; cargo deny check bans licenses sources; fi
 	@if command -v shellcheck >/dev/null; then echo "==> shellcheck"; shellcheck scripts/* .ci/run; fi
 
@@ -52,7 +53,7 @@ bench: setup ## Run the benchmarks (release build)
 	@if [[ -x bench/run ]]; then echo "==> bench/run"; bench/run; else echo "==> bench/run is not there yet"; fi
 
 gen: setup ## Write the generated references
-	@cargo xtask gen
+	@$(XTASK) gen
 
 setup: ## Install what the other targets need, or say what is missing
 	@scripts/setup

@@ -246,16 +246,17 @@ async fn an_error_frame_is_the_last_thing_said() {
     assert_eq!(rows(&sim)[0]["output_tokens"], 1);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_answer_takes_its_time() {
     let sim = Sim::new(1, 0.5);
     order(
         &sim,
-        json!({"provider": "openai", "modality": "llm", "kind": "slow", "after_units": 2, "value": 700}),
+        json!({"provider": "openai", "modality": "llm", "kind": "slow", "after_units": 2, "value": 60}),
     )
     .unwrap();
     let start = tokio::time::Instant::now();
     let playback = answer(&sim, 10);
     body_of(playback).await.unwrap();
-    assert_eq!(start.elapsed(), Duration::from_millis(10 * 10 + 700));
+    let least = Duration::from_millis(10 * 10 + 60);
+    assert!((least..4 * least).contains(&start.elapsed()), "{:?}", start.elapsed());
 }
