@@ -16,10 +16,8 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 demo: wheel ## Build the wheel and run a conversation with no keys and no network
-	@if [[ -f examples/demo_agent.py ]]; then \
-	  echo "==> running examples/demo_agent.py"; \
-	  .venv/bin/python examples/demo_agent.py; \
-	else echo "==> examples/demo_agent.py is not there yet"; fi
+	@echo "==> running examples/demo_agent.py"
+	@.venv/bin/python examples/demo_agent.py
 
 test: test-rust test-python test-compat ## Run all tests: Rust, then Python with the newest and the oldest LiveKit
 
@@ -28,8 +26,9 @@ test-rust: setup ## Run the Rust tests
 	@cargo test --workspace
 
 test-python: wheel ## Run the Python tests through the wheel, with the newest LiveKit
-	@echo "==> the stub against the binary"
+	@echo "==> the stub against the binary, and the types"
 	@.venv/bin/python -m mypy.stubtest voicegateway._native
+	@.venv/bin/python -m mypy --strict python/voicegateway
 	@scripts/pytest .venv
 
 test-compat: wheel ## Run the Python tests through the wheel, with the oldest LiveKit
@@ -49,8 +48,15 @@ check: setup ## Check format, lints, the repository's rules and the generated fi
 	@if command -v cargo-deny >/dev/null; then echo "==> cargo deny"; cargo deny check bans licenses sources; fi
 	@if command -v shellcheck >/dev/null; then echo "==> shellcheck"; shellcheck scripts/* .ci/run; fi
 
-bench: setup ## Run the benchmarks (release build)
-	@if [[ -x bench/run ]]; then echo "==> bench/run"; bench/run; else echo "==> bench/run is not there yet"; fi
+bench: setup ## Run the benchmarks (release build), peers included
+	@scripts/venv .venv tests/python/requirements-1.8.9.txt
+	@scripts/venv .venv-bench tests/python/requirements-1.8.9.txt
+	@echo "==> cargo build --release (several minutes)"
+	@cargo build --release -p vg-cli
+	@cargo build --release -p vg-core -p vg-store -p vg-engine --examples
+	@scripts/wheel build release
+	@scripts/wheel install .venv-bench
+	@bench/run
 
 gen: setup ## Write the generated references
 	@$(XTASK) gen

@@ -2,6 +2,8 @@
 
 from typing import Any, final
 
+__all__ = ["Attempt", "ConfigError", "Engine", "ModelResolutionError", "Target", "__version__", "run_cli"]
+
 __version__: str
 
 def run_cli(arguments: list[str], environment: dict[str, str]) -> int:
