@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     fmt::Write as _,
     sync::{
-        Mutex, Once, PoisonError,
+        Mutex, Once,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -37,7 +37,7 @@ pub fn has_records() -> bool {
 /// Takes all records: Python's level and the message.
 pub fn drain() -> Vec<(u8, String)> {
     HAS_RECORDS.store(false, Ordering::Relaxed);
-    RECORDS.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+    RECORDS.try_lock().map(|mut records| records.drain(..).collect()).unwrap_or_default()
 }
 
 struct Collector;
@@ -63,7 +63,8 @@ impl Subscriber for Collector {
             Level::WARN => 30,
             _ => 20,
         };
-        let mut records = RECORDS.lock().unwrap_or_else(PoisonError::into_inner);
+        // Never waits: a fork may have copied the lock while it was held, and a lost record is better than a hung job.
+        let Ok(mut records) = RECORDS.try_lock() else { return };
         if records.len() == CAPACITY {
             records.pop_front();
         }
