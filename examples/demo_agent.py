@@ -44,7 +44,7 @@ async def converse() -> str:
         llm=inference.LLM("openai/gpt-4.1-mini"),
         tts=inference.TTS("cartesia/sonic-3"),
         vad=None,
-        turn_handling={"turn_detection": "stt"},
+        turn_handling={"turn_detection": "stt", "interruption": {"resume_false_interruption": False}},
         aec_warmup_duration=None,
     )
     session.input.audio = caller
