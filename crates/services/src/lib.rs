@@ -1,1 +1,19 @@
-//! See `docs/ARCHITECTURE.md`.
+//! Desk work: what the command line, the HTTP API, the dashboard and the MCP server ask of the ledger.
+//!
+//! One folder a noun, each with the arguments, the function and the result. A result serializes to the body of
+//! its HTTP route. Clocks and the environment are read by the callers and handed in.
+
+pub mod costs;
+mod error;
+pub mod export;
+mod instant;
+mod ledger;
+pub mod logs;
+mod price;
+pub mod sessions;
+mod window;
+
+pub use error::Error;
+pub use instant::civil;
+pub use ledger::Ledger;
+pub use window::{Days, Period, Window};
