@@ -1,6 +1,6 @@
 //! The command line as typed.
 
-use crate::commands::{init, prices, sim, status};
+use crate::commands::{costs, export_costs, init, logs, prices, sessions, sim, status};
 
 /// The gateway under every voice agent: routing, costs, ledger.
 #[derive(Debug, clap::Parser)]
@@ -13,11 +13,19 @@ pub(crate) struct Args {
 /// Every command.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    /// Sum what was spent today, in a week or in a month
+    Costs(costs::Args),
+    /// Export the requests of some days as CSV or JSON lines
+    ExportCosts(export_costs::Args),
     /// Write a configuration file to start from
     Init(init::Args),
+    /// List the newest requests
+    Logs(logs::Args),
     /// Show prices and price usages
     #[command(subcommand)]
     Prices(prices::Command),
+    /// List the conversations, or show one
+    Sessions(sessions::Args),
     /// Play the providers on this machine, without keys and without cost
     Sim(sim::SimArgs),
     /// Show providers, switches and the ledger's place
@@ -25,8 +33,8 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether it ends in order by itself when it is interrupted, as a server does.
-    pub(crate) const fn ends_itself(&self) -> bool {
+    /// Whether it serves until it is stopped; it then ends in order by itself when it is interrupted.
+    pub(crate) const fn serves(&self) -> bool {
         matches!(self, Command::Sim(_))
     }
 }

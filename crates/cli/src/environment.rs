@@ -26,6 +26,12 @@ impl Environment {
         self.variables.get(name).cloned()
     }
 
+    /// The folder for temporary files.
+    pub fn temporary(&self) -> PathBuf {
+        let named = self.variables.get("TMPDIR").filter(|folder| !folder.is_empty());
+        named.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
+    }
+
     /// The home folder.
     pub fn home(&self) -> Option<&Path> {
         self.home.as_deref()

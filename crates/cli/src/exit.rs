@@ -32,7 +32,9 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
     if find::<BadUsage>(error).is_some() {
         return USAGE;
     }
-    find::<vg_core::Error>(error).map_or(FAILED, |error| code_of_kind(error.kind()))
+    let kind = find::<vg_core::Error>(error).map(vg_core::Error::kind);
+    let kind = kind.or_else(|| find::<vg_services::Error>(error).map(vg_services::Error::kind));
+    kind.map_or(FAILED, code_of_kind)
 }
 
 /// Whether the reader of our output went away, as `head` does.

@@ -4,19 +4,23 @@
 //! one file. To add one: the file, a line in `commands/mod.rs`, a line in [`args::Command`], a line in
 //! [`dispatch`]. Commands take what they need as values and write through [`Printer`] alone.
 
+mod amounts;
 mod args;
 mod commands;
 pub mod environment;
 pub mod exit;
+mod ledger;
 pub mod printer;
 pub mod settings;
 
 pub use environment::Environment;
 pub use printer::Printer;
+pub use settings::Settings;
 
 use args::{Args, Command};
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use std::{collections::HashMap, ffi::OsString};
+use tokio::runtime::{Builder, Runtime};
 
 /// The whole command line as clap knows it, for the generated reference.
 pub fn command() -> clap::Command {
@@ -35,15 +39,17 @@ pub fn run(args: Vec<OsString>, environment: HashMap<String, String>) -> u8 {
         Err(error) => return refused(&error, &mut printer),
     };
     log_to_stderr(&environment, printer.colours_errors());
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match runtime(&command) {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow::Error::new(error).context("failed to start"), &mut printer),
     };
-    let interruptible = !command.ends_itself();
+    let interruptible = !command.serves();
     let outcome = runtime.block_on(async {
         tokio::select! {
-            outcome = dispatch(command, &environment, &mut printer) => Some(outcome),
+            // The signal is listened to before the command does anything.
+            biased;
             Ok(()) = tokio::signal::ctrl_c(), if interruptible => None,
+            outcome = dispatch(command, &environment, &mut printer) => Some(outcome),
         }
     });
     // A prompt may still wait for a line; nothing waits for it.
@@ -55,11 +61,22 @@ pub fn run(args: Vec<OsString>, environment: HashMap<String, String>) -> u8 {
     }
 }
 
+/// A server gets threads; what asks one question and ends needs none beside the main one.
+fn runtime(command: &Command) -> std::io::Result<Runtime> {
+    let mut builder =
+        if command.serves() { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    builder.worker_threads(2).enable_all().build()
+}
+
 /// Hands each command its arguments. One line for each.
 async fn dispatch(command: Command, environment: &Environment, printer: &mut Printer) -> anyhow::Result<u8> {
     match command {
+        Command::Costs(args) => commands::costs::run(args, environment, printer).await,
+        Command::ExportCosts(args) => commands::export_costs::run(args, environment, printer).await,
         Command::Init(args) => commands::init::run(args, environment, printer).await,
+        Command::Logs(args) => commands::logs::run(args, environment, printer).await,
         Command::Prices(command) => commands::prices::run(command, printer).await,
+        Command::Sessions(args) => commands::sessions::run(args, environment, printer).await,
         Command::Sim(args) => {
             commands::sim::run(args, &mut printer.stdout()).await?;
             Ok(exit::DONE)

@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn a_day_is_written_in_one_way() {
-        for wrong in ["", "today", "2026-1-1", "2026-02-30", "2026-01-01T00:00", "+2026-01-01", " 2026-01-01"] {
+        for wrong in ["", "today", "2026-1-1", "2026-02-30", "2026-01-01T00:00", "+2026-01-01", " 2026-01-01"]
+        {
             assert!(matches!(Days::parse(wrong, "2026-01-01"), Err(Error::NotADay { .. })), "{wrong}");
         }
         assert!(matches!(Days::parse("2026-01-02", "2026-01-01"), Err(Error::BackwardDays { .. })));

@@ -1,6 +1,10 @@
 //! The commands, each named by its path.
 
+pub(crate) mod costs;
+pub(crate) mod export_costs;
 pub(crate) mod init;
+pub(crate) mod logs;
 pub(crate) mod prices;
+pub(crate) mod sessions;
 pub(crate) mod sim;
 pub(crate) mod status;

@@ -143,12 +143,12 @@ fn spent(group: &Group) -> Spent {
     Spent { cost: price::known(group.cost, group.requests, group.unpriced), requests: group.requests }
 }
 
-/// Groups in the order of what they cost; those that cost the same by name.
+/// Groups in the order of what they cost; those that cost the same by name, those without a price last.
 fn dearest_first<K: Ord + std::hash::Hash, V>(
     groups: BTreeMap<K, Group>,
     value: impl Fn(&Group) -> V,
 ) -> IndexMap<K, V> {
     let mut groups: Vec<_> = groups.into_iter().collect();
-    groups.sort_by_key(|(_, group)| Reverse(group.cost));
+    groups.sort_by_key(|(_, group)| Reverse(price::known(group.cost, group.requests, group.unpriced)));
     groups.into_iter().map(|(key, group)| (key, value(&group))).collect()
 }

@@ -147,10 +147,7 @@ async fn lines(reader: &Reader, id: &str) -> Result<Vec<LogRow>, Error> {
 }
 
 fn session_part(part: &Part) -> SessionPart {
-    SessionPart {
-        cost: price::known(part.cost, part.requests, part.unpriced),
-        request_count: part.requests,
-    }
+    SessionPart { cost: price::known(part.cost, part.requests, part.unpriced), request_count: part.requests }
 }
 
 fn row(session: Session) -> SessionRow {

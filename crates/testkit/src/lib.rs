@@ -1,0 +1,3 @@
+//! What tests of several crates need. Named from `[dev-dependencies]` alone.
+
+pub mod ledger;
