@@ -12,9 +12,9 @@ pub fn civil(at: UnixMicros) -> DateTime<Utc> {
 
 /// ISO 8601 with `+00:00`; microseconds are written when there are any: `2026-01-31T08:00:00.250000+00:00`.
 pub(crate) fn iso_8601(at: UnixMicros) -> String {
-    let has_fraction = at.0.rem_euclid(1_000_000) != 0;
-    let format = if has_fraction { SecondsFormat::Micros } else { SecondsFormat::Secs };
-    civil(at).to_rfc3339_opts(format, false)
+    let at = civil(at);
+    let has_fraction = at.timestamp_subsec_micros() != 0;
+    at.to_rfc3339_opts(if has_fraction { SecondsFormat::Micros } else { SecondsFormat::Secs }, false)
 }
 
 /// Serializes an instant as ISO 8601.
