@@ -226,10 +226,11 @@ pub struct Distribution {
 }
 
 impl Distribution {
-    pub(crate) fn add(&mut self, count: u64, micros: u64, sketch: &Sketch) {
+    /// Adds a stored rollup; `None` when its sketch is damaged.
+    pub(crate) fn add(&mut self, count: u64, micros: u64, sketch: Option<&[u8]>) -> Option<()> {
         self.count += count;
         self.micros += u128::from(micros);
-        self.sketch.merge(sketch);
+        sketch.map_or(Some(()), |sketch| self.sketch.merge_encoded(sketch))
     }
 
     /// Adds everything of another one, such as another model's.

@@ -1,40 +1,58 @@
 //! A mergeable latency sketch: counts in buckets whose bounds grow by a constant factor, so that a quantile read
 //! from it is within 1 % of the sample it stands for (DDSketch, Masson, Rim and Lee, VLDB 2019).
 
-use std::collections::BTreeMap;
-
 /// The ratio between the bounds of a bucket, for a relative error of 1 %.
 const GAMMA: f64 = 1.01 / 0.99;
 
-/// The bucket of samples that are exactly 0; the others start at bucket 0, which holds 1.
-const ZERO: i32 = -1;
+/// No sample that fits 64 bits falls into a later bucket; an encoded form that names one is no sketch.
+const BUCKETS: usize = 2_224;
 
 /// Layout of the encoded form, in its first byte.
 const VERSION: u8 = 1;
 
-/// Counts of samples by bucket. Samples are whole microseconds.
+/// Counts of samples by bucket. Samples are whole microseconds. Bucket 0 holds the samples that are exactly 0;
+/// bucket 1 starts at 1.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Sketch {
-    buckets: BTreeMap<i32, u64>,
+    /// Ends at the last bucket that holds a sample.
+    buckets: Vec<u64>,
 }
 
 impl Sketch {
     /// Adds a sample.
     pub(crate) fn add(&mut self, sample: u64) {
-        let bucket = if sample == 0 { ZERO } else { ((sample as f64).ln() / GAMMA.ln()).floor() as i32 };
+        let bucket = if sample == 0 { 0 } else { ((sample as f64).ln() / GAMMA.ln()).floor() as usize + 1 };
         self.add_count(bucket, 1);
     }
 
-    fn add_count(&mut self, bucket: i32, count: u64) {
-        let slot = self.buckets.entry(bucket).or_default();
-        *slot = slot.saturating_add(count);
+    fn add_count(&mut self, bucket: usize, count: u64) {
+        if self.buckets.len() <= bucket && count > 0 {
+            self.buckets.resize(bucket + 1, 0);
+        }
+        if let Some(slot) = self.buckets.get_mut(bucket) {
+            *slot = slot.saturating_add(count);
+        }
     }
 
     /// Adds all samples of another sketch.
     pub(crate) fn merge(&mut self, other: &Sketch) {
-        for (bucket, count) in &other.buckets {
-            self.add_count(*bucket, *count);
+        for (bucket, count) in other.buckets.iter().enumerate() {
+            self.add_count(bucket, *count);
         }
+    }
+
+    /// Adds all samples of an encoded sketch; `None`, with some of them added, when the bytes are not one.
+    pub(crate) fn merge_encoded(&mut self, bytes: &[u8]) -> Option<()> {
+        let (version, mut rest) = bytes.split_first()?;
+        if *version != VERSION {
+            return None;
+        }
+        let mut bucket = 0usize;
+        while !rest.is_empty() {
+            bucket = bucket.checked_add(usize::try_from(take(&mut rest)?).ok()?).filter(|b| *b < BUCKETS)?;
+            self.add_count(bucket, take(&mut rest)?);
+        }
+        Some(())
     }
 
     /// Whether it holds no sample.
@@ -44,7 +62,7 @@ impl Sketch {
 
     /// How many samples it holds.
     pub(crate) fn count(&self) -> u64 {
-        self.buckets.values().fold(0, |sum, count| sum.saturating_add(*count))
+        self.buckets.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// The sample at `quantile` (0 to 1, clamped), within 1 %; `None` without samples.
@@ -52,47 +70,32 @@ impl Sketch {
         let last = self.count().checked_sub(1)?;
         let rank = (quantile.clamp(0.0, 1.0) * last as f64) as u64;
         let mut seen = 0u64;
-        self.buckets.iter().find_map(|(bucket, count)| {
+        self.buckets.iter().enumerate().find_map(|(bucket, count)| {
             seen = seen.saturating_add(*count);
-            (seen > rank).then(|| middle(*bucket))
+            (seen > rank).then(|| middle(bucket))
         })
     }
 
-    /// The compact form: the version, then for each bucket the distance from the one before and its count, as
-    /// variable-length integers of seven bits a byte.
+    /// The compact form: the version, then for each bucket that holds something its distance from the one before
+    /// and its count, as variable-length integers of seven bits a byte.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(1 + self.buckets.len() * 3);
-        bytes.push(VERSION);
-        let mut before = ZERO;
-        for (bucket, count) in &self.buckets {
-            put(&mut bytes, u64::from(bucket.saturating_sub(before).unsigned_abs()));
+        let mut bytes = vec![VERSION];
+        let mut before = 0;
+        for (bucket, count) in self.buckets.iter().enumerate().filter(|(_, count)| **count > 0) {
+            put(&mut bytes, (bucket - before) as u64);
             put(&mut bytes, *count);
-            before = *bucket;
+            before = bucket;
         }
         bytes
-    }
-
-    /// Reads the compact form; `None` when the bytes are not one.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Sketch> {
-        let (version, mut rest) = bytes.split_first()?;
-        if *version != VERSION {
-            return None;
-        }
-        let mut sketch = Sketch::default();
-        let mut bucket = ZERO;
-        while !rest.is_empty() {
-            let distance = take(&mut rest)?;
-            let count = take(&mut rest)?;
-            bucket = bucket.checked_add(i32::try_from(distance).ok()?)?;
-            sketch.add_count(bucket, count);
-        }
-        Some(sketch)
     }
 }
 
 /// The value a bucket stands for: no sample in it is further away than 1 %.
-fn middle(bucket: i32) -> f64 {
-    if bucket == ZERO { 0.0 } else { (f64::from(bucket) * GAMMA.ln()).exp() * (2.0 * GAMMA / (1.0 + GAMMA)) }
+fn middle(bucket: usize) -> f64 {
+    match bucket.checked_sub(1) {
+        None => 0.0,
+        Some(power) => (power as f64 * GAMMA.ln()).exp() * (2.0 * GAMMA / (1.0 + GAMMA)),
+    }
 }
 
 fn put(bytes: &mut Vec<u8>, mut value: u64) {
@@ -153,12 +156,14 @@ mod tests {
             let all: Vec<u64> = left.into_iter().chain(right).collect();
             prop_assert_eq!(&merged, &sketch(&all));
             prop_assert_eq!(merged.count(), all.len() as u64);
-            prop_assert_eq!(Sketch::decode(&merged.encode()).unwrap(), merged);
+            let mut decoded = Sketch::default();
+            decoded.merge_encoded(&merged.encode()).unwrap();
+            prop_assert_eq!(decoded, merged);
         }
 
         #[test]
         fn bytes_that_are_no_sketch_are_refused_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            let _ = Sketch::decode(&bytes);
+            let _ = Sketch::default().merge_encoded(&bytes);
         }
     }
 

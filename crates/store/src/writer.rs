@@ -19,8 +19,9 @@ use vg_core::Line;
 /// it a few tens of milliseconds at most.
 const BATCH: usize = 1024;
 
-/// How long the writer rests after a full batch, so that other processes get the lock.
-const REST: Duration = Duration::from_millis(1);
+/// How long the writer rests, at least and at most, between batches while more lines wait. It rests for half of what
+/// it waited for the lock: of many busy processes, those that waited longest then find the lock least contested.
+const REST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(200));
 
 /// How long the writer rests when neither database nor spool takes lines.
 const STUCK: Duration = Duration::from_millis(100);
@@ -261,7 +262,8 @@ impl<'a> Thread<'a> {
                 break;
             }
             if !self.held.is_empty() {
-                tokio::time::sleep(REST).await;
+                let waited = self.database.as_ref().map_or(Duration::ZERO, |database| database.waited);
+                tokio::time::sleep((waited / 2).clamp(REST.0, REST.1)).await;
             }
         }
     }

@@ -102,7 +102,8 @@ impl Database {
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .pragma("journal_size_limit", "67108864");
         let connection = options.connect().await.map_err(|source| opening(path, source))?;
-        let mut database = Database { path: path.to_owned(), connection, series: HashMap::new() };
+        let mut database =
+            Database { path: path.to_owned(), connection, waited: Duration::ZERO, series: HashMap::new() };
         let is_current = was_ours && database.schema_version().await? == SCHEMA_VERSION;
         if !is_current {
             database.migrate().await?;

@@ -19,6 +19,8 @@ use std::{
 pub(crate) struct Database {
     path: PathBuf,
     connection: SqliteConnection,
+    /// How long the last transaction waited for the write lock.
+    pub(crate) waited: Duration,
     /// Ids of the series seen by committed transactions of this connection. Series are never deleted.
     series: HashMap<Series, i64>,
 }
@@ -36,10 +38,15 @@ impl Database {
 
     /// Takes the write lock. `gives_up` is asked between tries whether waiting still makes sense.
     async fn begin(&mut self, gives_up: &(dyn Fn() -> bool + Sync)) -> Result<(), Error> {
+        let started = Instant::now();
+        self.waited = Duration::ZERO;
         loop {
             match sqlx::query("BEGIN IMMEDIATE").execute(&mut self.connection).await {
                 Ok(_) => return Ok(()),
-                Err(error) if is_busy(&error) && !gives_up() => pause().await,
+                Err(error) if is_busy(&error) && !gives_up() => {
+                    pause().await;
+                    self.waited = started.elapsed();
+                }
                 Err(error) => return Err(self.failed("write to")(error)),
             }
         }

@@ -4,9 +4,10 @@ use super::{Database, ledger::bind, session::named, statement};
 use crate::{
     Error,
     columns::{self, Value},
-    query::{CostQuery, CostRow, Distribution, LatencyRow, UsageRow},
+    query::{CostQuery, CostRow, LatencyRow, UsageRow},
     sketch::Sketch,
 };
+use futures_util::TryStreamExt;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteArguments, sqlite::SqliteRow};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -149,8 +150,8 @@ impl Database {
             .await?;
         let (mut ttfb, mut latency) = (sums.ttfb.sketch, sums.latency.sketch);
         if let Some(row) = kept {
-            ttfb.merge(&sketch(&row, 0)?);
-            latency.merge(&sketch(&row, 1)?);
+            ttfb.merge_encoded(row.try_get(0)?).ok_or_else(damaged)?;
+            latency.merge_encoded(row.try_get(1)?).ok_or_else(damaged)?;
         }
         sqlx::query(
             "INSERT INTO rollup_sketches (hour, series_id, ttfb, latency) VALUES (?, ?, ?, ?) \
@@ -189,8 +190,8 @@ impl Database {
     }
 }
 
-fn sketch(row: &SqliteRow, column: usize) -> Result<Sketch, sqlx::Error> {
-    Sketch::decode(row.try_get(column)?).ok_or_else(|| sqlx::Error::Decode("not a latency sketch".into()))
+fn damaged() -> sqlx::Error {
+    sqlx::Error::Decode("not a latency sketch".into())
 }
 
 /// The hours of a window, from `since` on and before `until`.
@@ -311,44 +312,46 @@ fn word_named<T: std::str::FromStr<Err = vg_core::Error>>(
         .map_err(|error: vg_core::Error| sqlx::Error::Decode(Box::new(error)))
 }
 
-const LATENCIES: &str = concat!(
-    "SELECT project, modality, provider, model_id, request_count, ttfb_count, ttfb_micros, latency_count, \
-     latency_micros, ttfb, latency FROM (SELECT * FROM rollups LEFT JOIN rollup_sketches \
-     USING (hour, series_id) WHERE hour >= ?1 AND hour < ?2) AS sums",
+const SERIES: &str = concat!(
+    "SELECT project, modality, provider, model_id, sums.series_id FROM (SELECT DISTINCT series_id FROM rollups \
+     WHERE hour >= ?1 AND hour < ?2) AS sums",
     of_series!()
 );
+
+const LATENCIES: &str = "SELECT series_id, request_count, ttfb_count, ttfb_micros, latency_count, latency_micros, \
+     ttfb, latency FROM rollups LEFT JOIN rollup_sketches USING (hour, series_id) WHERE hour >= ? AND hour < ?";
 
 /// How long requests took in a window, by project and model.
 pub(crate) async fn rollup_latency(
     connection: &mut SqliteConnection,
     query: &CostQuery,
 ) -> Result<Vec<LatencyRow>, sqlx::Error> {
-    let rows = window!(LATENCIES, query).fetch_all(connection).await?;
-    let mut by_model: BTreeMap<(String, Modality, String), LatencyRow> = BTreeMap::new();
-    for row in &rows {
-        let project: String = row.try_get(0)?;
-        let modality: Modality = word(row, 1)?;
-        let model_id: String = row.try_get(3)?;
-        let provider: String = row.try_get(2)?;
-        let slot =
-            by_model.entry((project.clone(), modality, model_id.clone())).or_insert_with(|| LatencyRow {
-                project,
-                modality,
-                provider,
-                model_id,
-                requests: 0,
-                ttfb: Distribution::default(),
-                latency: Distribution::default(),
-            });
-        slot.requests += row.try_get::<i64, _>(4)?.unsigned_abs();
-        for (distribution, first, bytes) in [(&mut slot.ttfb, 5, 9), (&mut slot.latency, 7, 10)] {
-            let count = row.try_get::<i64, _>(first)?.unsigned_abs();
-            let micros = row.try_get::<i64, _>(first + 1)?.unsigned_abs();
-            let kept: Option<&[u8]> = row.try_get(bytes)?;
-            let kept = kept.map_or(Some(Sketch::default()), Sketch::decode);
-            let kept = kept.ok_or_else(|| sqlx::Error::Decode("not a latency sketch".into()))?;
-            distribution.add(count, micros, &kept);
+    // The names are read once for each series, not with each of its hours.
+    let mut by_name: HashMap<(String, Modality, String), usize> = HashMap::new();
+    let mut by_id: HashMap<i64, usize> = HashMap::new();
+    let mut all: Vec<LatencyRow> = Vec::new();
+    for row in window!(SERIES, query).fetch_all(&mut *connection).await? {
+        let (project, model_id): (String, String) = (row.try_get(0)?, row.try_get(3)?);
+        let modality = word(&row, 1)?;
+        let position = *by_name.entry((project.clone(), modality, model_id.clone())).or_insert(all.len());
+        if position == all.len() {
+            let provider = row.try_get(2)?;
+            let (ttfb, latency) = Default::default();
+            all.push(LatencyRow { project, modality, provider, model_id, requests: 0, ttfb, latency });
         }
+        by_id.insert(row.try_get(4)?, position);
     }
-    Ok(by_model.into_values().collect())
+    let (from, to) = hours(query);
+    let mut rows = sqlx::query(LATENCIES).bind(from).bind(to).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let position = by_id.get(&row.try_get(0)?);
+        let Some(slot) = position.and_then(|position| all.get_mut(*position)) else { continue };
+        let count = |column: usize| row.try_get::<i64, _>(column).map(i64::unsigned_abs);
+        slot.requests += count(1)?;
+        slot.ttfb.add(count(2)?, count(3)?, row.try_get(6)?).ok_or_else(damaged)?;
+        slot.latency.add(count(4)?, count(5)?, row.try_get(7)?).ok_or_else(damaged)?;
+    }
+    let name = |row: &LatencyRow| (row.project.clone(), row.modality, row.model_id.clone());
+    all.sort_by_cached_key(name);
+    Ok(all)
 }

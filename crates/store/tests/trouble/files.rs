@@ -1,0 +1,133 @@
+//! Files that are not ours to write, or not to be written at all.
+
+use crate::{PATIENCE, Place, append, lines_of, processes::numbered, sqlite3, wait_for};
+use std::{fs, path::Path, process::Command};
+use vg_store::{Error, Reader, Writer};
+
+async fn refusal(place: &Place) -> Error {
+    Reader::open_with(place.database().to_str().unwrap(), &place.temporary()).await.unwrap_err()
+}
+
+/// Runs a writer against a file that must not change, and answers what it said.
+fn write_in_vain(place: &Place) -> String {
+    let before = fs::read(place.database()).unwrap();
+    let writer = place.writer();
+    append(&writer, (0..10).map(numbered));
+    let stats = writer.stats();
+    writer.close(PATIENCE);
+    assert_eq!(stats.spooled, 10);
+    assert_eq!(fs::read(place.database()).unwrap(), before);
+    stats.last_error.unwrap()
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_never_written_and_the_error_names_it_and_the_way_out() {
+    for journal in ["delete", "wal"] {
+        let place = Place::new();
+        let schema = format!(
+            "PRAGMA journal_mode = {journal}; CREATE TABLE requests (id); INSERT INTO requests VALUES (1)"
+        );
+        sqlite3(&place.database(), &schema);
+        let said = write_in_vain(&place);
+        for part in [place.database().to_str().unwrap(), "VOICEGW_DB_PATH", "cost_tracking.db_path"] {
+            assert!(said.contains(part), "{said}");
+        }
+        assert!(matches!(refusal(&place).await, Error::Foreign { .. }));
+        assert_eq!(sqlite3(&place.database(), "SELECT count(*) FROM requests"), "1");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_never_written() {
+    let place = Place::new();
+    fs::write(place.database(), "model_list:\n  - gpt-4o-mini\n").unwrap();
+    assert!(write_in_vain(&place).contains("is not a database"));
+    assert!(matches!(refusal(&place).await, Error::NotADatabase { .. }));
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_version_is_never_written() {
+    let place = Place::new();
+    let writer = place.writer();
+    append(&writer, [numbered(0)]);
+    writer.close(PATIENCE);
+    sqlite3(&place.database(), "PRAGMA user_version = 99");
+    assert!(write_in_vain(&place).contains("schema version 99"));
+    assert!(matches!(refusal(&place).await, Error::Newer { found: 99, .. }));
+}
+
+#[tokio::test]
+async fn an_empty_file_and_one_without_tables_become_ours() {
+    for prepare in ["", "PRAGMA user_version = 0; VACUUM"] {
+        let place = Place::new();
+        fs::write(place.database(), "").unwrap();
+        sqlite3(&place.database(), prepare);
+        let writer = place.writer();
+        append(&writer, [numbered(0)]);
+        assert_eq!(writer.stats().last_error, None);
+        writer.close(PATIENCE);
+        assert_eq!(sqlite3(&place.database(), "PRAGMA application_id"), 0x5647_5731.to_string());
+        assert_eq!(sqlite3(&place.database(), "PRAGMA user_version"), "1");
+        assert_eq!(sqlite3(&place.database(), "PRAGMA journal_mode"), "wal");
+    }
+}
+
+#[tokio::test]
+async fn folders_are_made_and_an_absent_file_is_told_from_an_empty_ledger() {
+    let place = Place::new();
+    assert!(matches!(refusal(&place).await, Error::Absent { .. }));
+    let deep = place.folder.path().join("a/b/ledger.db");
+    let writer = Writer::open(&format!("sqlite://{}", deep.display())).unwrap();
+    append(&writer, [numbered(0)]);
+    writer.close(PATIENCE);
+    assert_eq!(lines_of(&deep, &place.temporary()).await, [numbered(0)]);
+}
+
+/// Makes a folder that nothing can be written to, for any user: by its mode, and for root by mounting it read-only.
+struct ReadOnly<'a>(&'a Path);
+
+impl<'a> ReadOnly<'a> {
+    fn make(folder: &'a Path) -> Option<ReadOnly<'a>> {
+        let run = |command: &str, arguments: &[&str]| {
+            Command::new(command).args(arguments).arg(folder).status().is_ok_and(|status| status.success())
+        };
+        let path = folder.to_str().unwrap();
+        let probe = folder.join("probe");
+        run("chmod", &["a-w"]);
+        if fs::write(&probe, "").is_ok() {
+            fs::remove_file(&probe).unwrap();
+            if !(run("mount", &["--bind", path]) && run("mount", &["-o", "remount,bind,ro"])) {
+                return None;
+            }
+        }
+        Some(ReadOnly(folder))
+    }
+}
+
+impl Drop for ReadOnly<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).output();
+        let _ = Command::new("chmod").arg("u+w").arg(self.0).output();
+    }
+}
+
+#[tokio::test]
+async fn a_read_only_folder_is_read_and_new_lines_wait_in_the_temporary_folder() {
+    let place = Place::new();
+    let folder = place.folder.path().join("kept");
+    let database = folder.join("ledger.db");
+    let writer = Writer::open(database.to_str().unwrap()).unwrap();
+    append(&writer, (0..10).map(numbered));
+    writer.close(PATIENCE);
+    let read_only = ReadOnly::make(&folder);
+    let is_read_only = read_only.is_some();
+    assert_eq!(lines_of(&database, &place.temporary()).await.len(), 10);
+    let writer = Writer::open_with(database.to_str().unwrap(), place.options()).unwrap();
+    append(&writer, (10..20).map(numbered));
+    assert_eq!(writer.stats().spooled, if is_read_only { 10 } else { 0 });
+    assert_eq!(place.spools().len(), usize::from(is_read_only));
+    drop(read_only);
+    wait_for("the spool is imported", || place.spools().is_empty());
+    writer.close(PATIENCE);
+    assert_eq!(lines_of(&database, &place.temporary()).await.len(), 20);
+}
