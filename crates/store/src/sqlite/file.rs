@@ -98,10 +98,17 @@ impl Database {
         let options = options(path, vfs)
             .create_if_missing(true)
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_millis(0))
+            .busy_timeout(Patience::LIMIT)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .pragma("journal_size_limit", "67108864");
-        let connection = options.connect().await.map_err(|source| opening(path, source))?;
+        let waits = Patience::new();
+        let connection = loop {
+            match options.connect().await {
+                Ok(connection) => break connection,
+                Err(error) if is_busy(&error) && !waits.is_over() => pause().await,
+                Err(error) => return Err(opening(path, error)),
+            }
+        };
         let mut database =
             Database { path: path.to_owned(), connection, waited: Duration::ZERO, series: HashMap::new() };
         let is_current = was_ours && database.schema_version().await? == SCHEMA_VERSION;
@@ -109,6 +116,8 @@ impl Database {
             database.migrate().await?;
         }
         database.use_wal().await?;
+        // From here on the wait for the lock is ours: see `begin`.
+        database.run("PRAGMA busy_timeout = 0").await?;
         Ok(database)
     }
 
@@ -149,8 +158,9 @@ impl Database {
     }
 
     async fn refuse_foreign(&mut self) -> Result<(), Error> {
-        let application_id = self.pragma("PRAGMA application_id").await?;
+        // In this order: tables of ours that another process has just made come with our id.
         let tables = self.pragma("SELECT count(*) FROM sqlite_schema").await?;
+        let application_id = self.pragma("PRAGMA application_id").await?;
         if application_id == APPLICATION_ID || (application_id == 0 && tables == 0) {
             Ok(())
         } else {

@@ -16,7 +16,7 @@ mod spools;
 mod views;
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     time::{Duration, Instant},
@@ -202,13 +202,12 @@ impl Process {
         last
     }
 
-    /// Lets it end and answers the last watermark it printed.
-    fn finish(mut self) -> u64 {
-        let mut last = 0;
-        while let Some(watermark) = self.watermark() {
-            last = watermark;
-        }
+    /// Lets it end and answers how many lines are durable, and how many of them went to a spool.
+    fn finish(mut self) -> (u64, u64) {
+        let mut output = String::new();
+        self.output.read_to_string(&mut output).unwrap();
         assert!(self.child.wait().unwrap().success());
-        last
+        let last = |word: &str| output.lines().rev().find_map(|line| line.split_once(word)?.1.parse().ok());
+        (last("durable ").unwrap(), last("spooled ").unwrap())
     }
 }

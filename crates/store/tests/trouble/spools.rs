@@ -153,8 +153,9 @@ async fn a_full_disk_loses_no_line() {
     let mut limited = Command::new("bash");
     let own = std::env::current_exe().unwrap();
     limited.args(["-c", "trap '' XFSZ; ulimit -f 256; exec \"$0\" \"$@\""]).arg(own);
-    let durable = Process::start_with(&place, 0, 2_000, limited).finish();
+    let (durable, spooled) = Process::start_with(&place, 0, 2_000, limited).finish();
     assert_eq!(durable, 2_000);
+    assert!(spooled > 0);
     assert!(!place.spools().is_empty());
     assert_eq!(place.lines().await.len(), 2_000);
     assert_eq!(place.spools(), NONE);
