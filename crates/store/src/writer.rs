@@ -29,6 +29,9 @@ const STUCK: Duration = Duration::from_millis(100);
 /// How often the log mentions that lines do not reach the database.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
+/// How long a committed line may be at the mercy of the machine's power.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+
 /// How often a writer looks for spools that died with their owners.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
@@ -225,6 +228,8 @@ struct Thread<'a> {
     held: VecDeque<Line>,
     /// Neither database nor spool took the last batch.
     is_stuck: bool,
+    /// Since when there are commits that the log's file was not synced after.
+    unsynced_since: Option<Instant>,
     warned_at: Option<Instant>,
 }
 
@@ -239,6 +244,7 @@ impl<'a> Thread<'a> {
             looked_at: None,
             held: VecDeque::new(),
             is_stuck: false,
+            unsynced_since: None,
             warned_at: None,
         }
     }
@@ -251,13 +257,14 @@ impl<'a> Thread<'a> {
             if self.is_stuck {
                 tokio::time::sleep(STUCK.min(self.shared.options.retry)).await;
             } else if self.held.is_empty() {
-                queue.wait(self.next_import()).await;
+                queue.wait(self.idle()).await;
                 queue.gather(self.shared.options.gather, BATCH).await;
             }
             let work = queue.take();
             self.held.extend(work.lines);
             self.store().await;
             self.import().await;
+            self.sync();
             if work.closing && self.end().await {
                 break;
             }
@@ -269,11 +276,21 @@ impl<'a> Thread<'a> {
     }
 
     /// How long the thread may sleep when no line comes.
-    fn next_import(&self) -> Duration {
-        match self.retry_at {
+    fn idle(&self) -> Duration {
+        let import = match self.retry_at {
             _ if !self.has_imports() => LOOK_EVERY,
             Some(at) => at.saturating_duration_since(Instant::now()),
             None => Duration::ZERO,
+        };
+        let sync = self.unsynced_since.map_or(LOOK_EVERY, |since| SYNC_EVERY.saturating_sub(since.elapsed()));
+        import.min(sync)
+    }
+
+    /// Has the log synced when it is time, on a thread of its own: lines go on being committed meanwhile.
+    fn sync(&mut self) {
+        if self.unsynced_since.is_some_and(|since| since.elapsed() >= SYNC_EVERY) {
+            self.unsynced_since = None;
+            tokio::task::spawn_blocking(Database::sync(&self.shared.path));
         }
     }
 
@@ -417,6 +434,7 @@ impl<'a> Thread<'a> {
 
     fn count(&mut self, appended: Appended) {
         self.retry_at = None;
+        self.unsynced_since = self.unsynced_since.or_else(|| Some(Instant::now()));
         let mut stats = self.shared.stats();
         stats.duplicates += appended.duplicates + appended.conflicts;
         stats.conflicts += appended.conflicts;

@@ -9,7 +9,7 @@ use sqlx::{
 use std::{
     collections::HashMap,
     fs::{self, File},
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -29,44 +29,57 @@ const CHECKPOINT_PAGES: &str = "4000";
 /// How long a reader waits for a lock; with WAL it never has to.
 const READER_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What the first bytes of the file say, without asking SQLite to open it.
+/// Whose a file is, as far as a look without locks can tell.
 enum Owner {
     /// No file, or an empty one.
     Nobody,
     /// Our application id.
     Us,
-    /// An SQLite file with another id: perhaps without tables.
+    /// Perhaps without tables, perhaps just being made: only a look under locks can tell.
     Unclear,
     /// Another program's, or no database at all.
     Somebody(Error),
 }
 
-fn owner(path: &Path) -> Result<Owner, Error> {
-    let failed = |source| Error::Io { path: path.to_owned(), doing: "read", source };
-    let mut header = Vec::with_capacity(100);
-    match File::open(path) {
-        Ok(file) => file.take(100).read_to_end(&mut header).map_err(failed)?,
+/// Looks at a file without changing anything about it. It must be SQLite that opens it: when a process closes a
+/// file, POSIX drops all its locks on it, also those of a connection that is just writing, and SQLite alone knows
+/// to keep the file open until then.
+async fn owner(path: &Path, vfs: Option<&'static str>) -> Result<Owner, Error> {
+    match fs::metadata(path) {
+        Ok(file) if file.len() == 0 => return Ok(Owner::Nobody),
+        Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Owner::Nobody),
-        Err(error) => return Err(failed(error)),
+        Err(source) => return Err(Error::Io { path: path.to_owned(), doing: "read", source }),
+    }
+    let looked = async {
+        let mut connection = options(path, vfs).read_only(true).immutable(true).connect().await?;
+        let tables: i64 =
+            sqlx::query("SELECT count(*) FROM sqlite_schema").fetch_one(&mut connection).await?.try_get(0)?;
+        let id: i64 = sqlx::query("PRAGMA application_id").fetch_one(&mut connection).await?.try_get(0)?;
+        connection.close().await?;
+        Ok::<_, sqlx::Error>((tables, id))
     };
-    if header.is_empty() {
-        return Ok(Owner::Nobody);
-    }
-    if header.iter().all(|byte| *byte == 0) {
-        // Another process is just writing the first page.
-        return Ok(Owner::Unclear);
-    }
-    if !header.starts_with(b"SQLite format 3\0") {
-        return Ok(Owner::Somebody(Error::NotADatabase { path: path.to_owned() }));
-    }
-    let application_id = header.get(68..72).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
-    // Our files get their id before they turn to WAL, so it is never only in the log.
-    let uses_wal = header.get(18) == Some(&2);
-    Ok(match application_id.map(i64::from) {
-        Some(APPLICATION_ID) => Owner::Us,
-        Some(0) if !uses_wal => Owner::Unclear,
-        _ => Owner::Somebody(Error::Foreign { path: path.to_owned() }),
+    Ok(match looked.await {
+        // Our files get their id before they turn to WAL, so it is never only in the log.
+        Ok((_, APPLICATION_ID)) => Owner::Us,
+        Ok((0, 0)) if !has(path, "-wal") => Owner::Unclear,
+        Ok(_) if !has(path, "-journal") => Owner::Somebody(Error::Foreign { path: path.to_owned() }),
+        Err(error) if primary_code(&error) == Some(NOT_A_DATABASE) && !has(path, "-journal") => {
+            Owner::Somebody(Error::NotADatabase { path: path.to_owned() })
+        }
+        Ok(_) | Err(_) => Owner::Unclear,
     })
+}
+
+/// Whether there is a file beside the database that holds more of it: its log or a transaction under way.
+fn has(path: &Path, suffix: &str) -> bool {
+    fs::metadata(beside(path, suffix)).is_ok_and(|file| file.len() > 0)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 /// Options that change nothing in a file by themselves.
@@ -90,14 +103,14 @@ impl Database {
                 source,
             })?;
         }
-        let was_ours = match owner(path)? {
+        let was_ours = match owner(path, vfs).await? {
             Owner::Somebody(error) => return Err(error),
             Owner::Us => true,
             Owner::Nobody | Owner::Unclear => false,
         };
         let options = options(path, vfs)
             .create_if_missing(true)
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(Patience::LIMIT)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .pragma("journal_size_limit", "67108864");
@@ -205,6 +218,17 @@ impl Database {
         }
     }
 
+    /// What makes everything committed so far survive a power loss, to be run where it may block: it syncs the
+    /// log without holding a lock, so that no other process waits for the disk. SQLite takes no locks on the log
+    /// file itself, so opening it here takes none away.
+    pub(crate) fn sync(path: &Path) -> impl FnOnce() + Send + use<> {
+        let log = beside(path, "-wal");
+        move || {
+            // Without a log everything is in the file, which was synced when the log was moved there.
+            let _ = File::open(log).and_then(|log| log.sync_data());
+        }
+    }
+
     /// Closes the connection; the last one of all processes moves the log into the file.
     pub(crate) async fn close(self) {
         let _ = self.connection.close().await;
@@ -221,7 +245,7 @@ fn opening(path: &Path, source: sqlx::Error) -> Error {
 
 /// Options for reading the file, once it is known to be ours and of a version we read.
 pub(crate) async fn open_for_reading(path: &Path) -> Result<SqliteConnectOptions, Error> {
-    match owner(path)? {
+    match owner(path, None).await? {
         Owner::Nobody => return Err(Error::Absent { path: path.to_owned() }),
         Owner::Somebody(error) => return Err(error),
         Owner::Unclear => return Err(Error::Foreign { path: path.to_owned() }),
@@ -232,7 +256,7 @@ pub(crate) async fn open_for_reading(path: &Path) -> Result<SqliteConnectOptions
         Ok(connection) => (shared, connection),
         // On a read-only file system WAL's shared memory cannot be made. Nobody can write there, so the file may
         // be read without locks, as long as no log holds something newer.
-        Err(error) if !has_log(path) => {
+        Err(error) if !has(path, "-wal") => {
             let immutable = shared.immutable(true);
             let connection = try_reading(&immutable).await.map_err(|_| opening(path, error))?;
             (immutable, connection)
@@ -253,10 +277,4 @@ async fn try_reading(options: &SqliteConnectOptions) -> Result<SqliteConnection,
     let mut connection = options.connect().await?;
     sqlx::query("SELECT count(*) FROM sqlite_schema").fetch_one(&mut connection).await?;
     Ok(connection)
-}
-
-fn has_log(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    fs::metadata(PathBuf::from(log)).is_ok_and(|log| log.len() > 0)
 }

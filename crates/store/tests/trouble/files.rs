@@ -83,6 +83,21 @@ async fn folders_are_made_and_an_absent_file_is_told_from_an_empty_ledger() {
     assert_eq!(lines_of(&deep, &place.temporary()).await, [numbered(0)]);
 }
 
+#[tokio::test]
+async fn a_reader_in_the_writers_process_takes_none_of_its_locks_away() {
+    let place = Place::new();
+    let writer = place.writer();
+    append(&writer, [numbered(0)]);
+    // POSIX drops all locks of a process on a file when it closes any handle of it. Without the writer's lock, the
+    // next program to close the file would believe to be the last one and remove the log under the writer.
+    assert_eq!(place.lines().await.len(), 1);
+    assert_eq!(sqlite3(&place.database(), "SELECT count(*) FROM ledger"), "1");
+    assert!(place.folder.path().join("ledger.db-wal").exists());
+    append(&writer, [numbered(1)]);
+    assert_eq!(sqlite3(&place.database(), "SELECT count(*) FROM ledger"), "2");
+    writer.close(PATIENCE);
+}
+
 /// Makes a folder that nothing can be written to, for any user: by its mode, and for root by mounting it read-only.
 struct ReadOnly<'a>(&'a Path);
 
