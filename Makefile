@@ -52,8 +52,7 @@ bench: setup ## Run the benchmarks (release build), peers included
 	@scripts/venv .venv tests/python/requirements-1.8.9.txt
 	@scripts/venv .venv-bench tests/python/requirements-1.8.9.txt
 	@echo "==> cargo build --release (several minutes)"
-	@cargo build --release -p vg-cli
-	@cargo build --release -p vg-core -p vg-store -p vg-engine --examples
+	@cargo build --release --workspace --bins --examples
 	@scripts/wheel build release
 	@scripts/wheel install .venv-bench
 	@bench/run
