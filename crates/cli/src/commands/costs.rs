@@ -79,9 +79,11 @@ fn show(summary: &CostSummary, printer: &mut Printer) -> Result<()> {
     group("By Model", "Model", models, printer)?;
     printer.line("")?;
     if summary.unpriced_requests > 0 {
+        let unpriced = || summary.by_model.iter().filter(|(_, model)| model.unpriced > 0);
+        let models: Vec<_> = unpriced().map(|(name, model)| format!("{name} {}", model.unpriced)).collect();
         let requests = amounts::count(summary.unpriced_requests, "request");
-        printer.line(&format!("Unpriced: {requests}, in no sum"))?;
-        for (model, _) in summary.by_model.iter().filter(|(_, model)| model.unpriced > 0) {
+        printer.line(&format!("Unpriced: {requests}, in no sum ({})", models.join("; ")))?;
+        if let Some((model, _)) = unpriced().next() {
             printer.hint(&format!("to see the unpriced ones: `voicegw logs --model {}`", word(model)));
         }
     }

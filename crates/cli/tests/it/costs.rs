@@ -34,14 +34,13 @@ openai/gpt-4.1-mini   $0.0001         3
 whisper/base          $0.0000         1
 acme/odd, \"model\"    unpriced         1
 
-Unpriced: 2 requests, in no sum
+Unpriced: 2 requests, in no sum (openai/gpt-4.1-mini 1; acme/odd, \"model\" 1)
 Price sources: voice-prices@1.2.3, voicegateway-local
 "
         .into(),
         err: format!(
             "\
 hint: to see the unpriced ones: `voicegw logs --model openai/gpt-4.1-mini`
-hint: to see the unpriced ones: `voicegw logs --model 'acme/odd, \"model\"'`
 hint: to hold it against an invoice: `voicegw export-costs --start {today} --end {today}`
 "
         ),
