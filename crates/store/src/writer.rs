@@ -103,8 +103,9 @@ pub struct Stats {
 /// from there into the database later, through this or any other process.
 ///
 /// Dropping handles does nothing, on purpose: a forked child inherits the handle but not the thread, and must be
-/// able to forget it without touching the parent's files. It must not use it either. [`Writer::close`] ends the
-/// thread.
+/// able to forget it without touching the parent's files. It must not use it either. The database is opened with
+/// the first line; a process that has written lines must [`Writer::close`] before it forks children that write the
+/// same file, because SQLite must not be open across a fork.
 #[derive(Clone)]
 pub struct Writer {
     shared: Arc<Shared>,
@@ -251,8 +252,8 @@ impl<'a> Thread<'a> {
 
     async fn run(mut self) {
         let queue = &self.shared.queue;
-        // Opened before the first line, so that the first line does not wait for it.
-        self.database().await;
+        // The database is opened for the first line, not before: SQLite keeps its locks by process and must not be
+        // open across a fork, and a process that only forks others writes no line.
         loop {
             if self.is_stuck {
                 tokio::time::sleep(STUCK.min(self.shared.options.retry)).await;

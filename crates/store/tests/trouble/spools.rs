@@ -67,6 +67,7 @@ async fn a_writer_brings_in_the_spool_of_a_killed_process() {
     let place = Place::new();
     leave_a_spool(&place);
     let writer = place.writer();
+    append(&writer, [numbered(2_000_000)]);
     wait_for("the spool is imported", || place.spools().is_empty());
     assert!(writer.stats().imported >= 100);
     writer.close(PATIENCE);
