@@ -91,6 +91,21 @@ impl Engine {
         self.flush(timeout)
     }
 
+    /// Lets go of the ledger's file before this process forks; waits for that at most `timeout`. A child that got a
+    /// copy of an open database would believe in locks that only its parent holds.
+    pub fn before_fork(&self, timeout: Duration) {
+        if let Some(writer) = &self.shared.writer {
+            writer.park(timeout);
+        }
+    }
+
+    /// Goes on after a fork, in the parent: once for each [`Engine::before_fork`].
+    pub fn after_fork(&self) {
+        if let Some(writer) = &self.shared.writer {
+            writer.unpark();
+        }
+    }
+
     pub(crate) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.shared)
     }

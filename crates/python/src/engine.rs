@@ -91,6 +91,16 @@ impl Engine {
         py.detach(|| self.inner.close(duration(seconds)))
     }
 
+    /// Lets go of the ledger's file before this process forks, within `seconds`. Blocks.
+    fn before_fork(&self, py: Python<'_>, seconds: f64) {
+        py.detach(|| self.inner.before_fork(duration(seconds)));
+    }
+
+    /// Goes on after the fork, in the parent.
+    fn after_fork(&self) {
+        self.inner.after_fork();
+    }
+
     /// How many lines of this process would survive a `kill -9` now.
     #[getter]
     fn durable_lines(&self) -> u64 {

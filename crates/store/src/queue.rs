@@ -32,6 +32,10 @@ struct Inner {
     idle: bool,
     /// Somebody waits for lines to be durable: do not gather.
     flushing: u32,
+    /// So many want the writer to let go of the database.
+    parking: u32,
+    /// The writer has, and waits until nobody wants it any more.
+    parked: bool,
     closing: bool,
     closed: bool,
 }
@@ -74,7 +78,7 @@ impl Queue {
     pub(crate) async fn wait(&self, at_most: Duration) {
         {
             let mut inner = self.lock();
-            if !inner.lines.is_empty() || inner.closing {
+            if !inner.lines.is_empty() || inner.closing || inner.parking > 0 {
                 return;
             }
             inner.idle = true;
@@ -87,7 +91,7 @@ impl Queue {
     pub(crate) async fn gather(&self, moment: Duration, enough: usize) {
         {
             let inner = self.lock();
-            if inner.flushing > 0 || inner.closing || inner.lines.len() >= enough {
+            if inner.flushing > 0 || inner.closing || inner.parking > 0 || inner.lines.len() >= enough {
                 return;
             }
         }
@@ -146,6 +150,40 @@ impl Queue {
         }
         inner.flushing -= 1;
         (inner.durable, goal.saturating_sub(inner.durable))
+    }
+
+    /// Asks the writer to let go of the database and waits until it has, or the time is over; whether it has.
+    pub(crate) fn park(&self, timeout: Duration) -> bool {
+        let mut inner = self.lock();
+        inner.parking += 1;
+        self.work.notify_one();
+        let waited = self.progress.wait_timeout_while(inner, timeout, |inner| !inner.parked && !inner.closed);
+        waited.unwrap_or_else(PoisonError::into_inner).0.parked
+    }
+
+    /// Lets the writer go on, once everybody who parked it has said so.
+    pub(crate) fn unpark(&self) {
+        let mut inner = self.lock();
+        inner.parking = inner.parking.saturating_sub(1);
+        drop(inner);
+        self.progress.notify_all();
+    }
+
+    /// Whether the writer is asked to let go of the database.
+    pub(crate) fn must_park(&self) -> bool {
+        self.lock().parking > 0
+    }
+
+    /// Said by the writer once it has let go; returns when it may go on. Blocks its thread.
+    pub(crate) fn stay_parked(&self) {
+        let mut inner = self.lock();
+        inner.parked = true;
+        self.progress.notify_all();
+        inner = self
+            .progress
+            .wait_while(inner, |inner| inner.parking > 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        inner.parked = false;
     }
 
     /// Takes no more lines and lets the writer end once it has written what is there.

@@ -177,6 +177,20 @@ impl Writer {
         Flushed { durable, pending }
     }
 
+    /// Has the thread close the database and rest, until [`Writer::unpark`]; waits for that at most `timeout` and
+    /// says whether it is so. To be called before a fork: SQLite's state must not be in the middle of anything, nor
+    /// know of locks, when a child gets a copy of it. Lines appended meanwhile wait in memory.
+    pub fn park(&self, timeout: Duration) -> bool {
+        !self.is_inherited() && self.shared.queue.park(timeout)
+    }
+
+    /// Lets the thread go on: for each [`Writer::park`], in the parent.
+    pub fn unpark(&self) {
+        if !self.is_inherited() {
+            self.shared.queue.unpark();
+        }
+    }
+
     /// Flushes, ends the thread and closes the database. Lines appended later are dropped and counted.
     pub fn close(&self, timeout: Duration) -> Flushed {
         let started = Instant::now();
@@ -255,6 +269,12 @@ impl<'a> Thread<'a> {
         // The database is opened for the first line, not before: SQLite keeps its locks by process and must not be
         // open across a fork, and a process that only forks others writes no line.
         loop {
+            if queue.must_park() {
+                if let Some(database) = self.database.take() {
+                    database.close().await;
+                }
+                queue.stay_parked();
+            }
             if self.is_stuck {
                 tokio::time::sleep(STUCK.min(self.shared.options.retry)).await;
             } else if self.held.is_empty() {

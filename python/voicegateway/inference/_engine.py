@@ -17,10 +17,15 @@ logger = logging.getLogger("voicegateway")
 #: How long an exiting process waits for its last lines to become durable.
 _EXIT_SECONDS = 5.0
 
+#: How long a fork waits for the engine to let go of its file: longer than it waits for a locked one.
+_FORK_SECONDS = 3.0
+
 _engine: _native.Engine | None = None
 _lock = threading.Lock()
 #: Engines of a parent process. They are kept, not closed: their threads and files are the parent's.
 _inherited: list[_native.Engine | None] = []
+#: The engines of forks that are under way.
+_forking: list[_native.Engine | None] = []
 _jobs: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
@@ -46,11 +51,25 @@ def _forget() -> None:
     """After a fork: leave the parent's engine alone."""
     global _engine, _lock
     _lock = threading.Lock()
+    _forking.clear()
     _inherited.append(_engine)
     _engine = None
 
 
-os.register_at_fork(after_in_child=_forget)
+def _before_fork() -> None:
+    """Have the engine let go of its file: a child's copy of an open database would break the parent's locks."""
+    _forking.append(_engine)
+    if _engine is not None:
+        _engine.before_fork(_FORK_SECONDS)
+
+
+def _after_fork() -> None:
+    """In the parent, whose engine goes on."""
+    if (opened := _forking.pop()) is not None:
+        opened.after_fork()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_forget)
 
 
 def close() -> None:

@@ -106,3 +106,30 @@ async fn copies_made_while_eight_processes_write_are_consistent() {
         process.kill(0);
     }
 }
+
+/// The open files of this process whose path starts with `database`.
+#[cfg(target_os = "linux")]
+fn open_files(database: &std::path::Path) -> usize {
+    let files = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let paths = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+    paths.filter(|path| path.to_str().unwrap().starts_with(database.to_str().unwrap())).count()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_parked_writer_has_nothing_open_and_goes_on_when_it_may() {
+    let place = Place::new();
+    let writer = place.writer();
+    append(&writer, [numbered(0)]);
+    assert!(open_files(&place.database()) > 0);
+    assert!(writer.park(PATIENCE));
+    assert!(writer.park(PATIENCE));
+    assert_eq!(open_files(&place.database()), 0);
+    writer.append(numbered(1));
+    writer.unpark();
+    assert_eq!(writer.flush(std::time::Duration::from_millis(20)).pending, 1);
+    writer.unpark();
+    assert_eq!(writer.flush(PATIENCE).pending, 0);
+    assert_eq!(place.lines().await.len(), 2);
+    writer.close(PATIENCE);
+}
