@@ -50,6 +50,10 @@ def start_session() -> str:
     return session
 
 
+# A forked process is another conversation, even where its parent had begun one.
+os.register_at_fork(after_in_child=lambda: _session.set(None))
+
+
 def ensure_session() -> str:
     """The conversation of this context; makes one if there is none."""
     return _session.get() or start_session()
