@@ -42,9 +42,14 @@ pub fn drain() -> Vec<(u8, String)> {
 
 struct Collector;
 
+/// Our crates, and this module, which goes by its Python name.
+fn is_ours(target: &str) -> bool {
+    target.starts_with("vg_") || target.starts_with("_native")
+}
+
 impl Subscriber for Collector {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::INFO && metadata.target().starts_with("vg_") && metadata.is_event()
+        *metadata.level() <= Level::INFO && is_ours(metadata.target()) && metadata.is_event()
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
