@@ -9,6 +9,7 @@ import asyncio
 import contextvars
 import json
 import logging
+import sys
 from typing import Any, Protocol
 
 from livekit.agents import APIError, APIStatusError, APITimeoutError
@@ -19,6 +20,9 @@ from ._scope import Scope
 
 
 _LONGEST_MESSAGE = 200
+
+#: How many callers away a FallbackAdapter is when it makes a stream, adapters between included.
+_NEAR = 10
 
 
 class ChatText(Protocol):
@@ -158,10 +162,24 @@ class Request:
 
 
 def _is_recovery_probe() -> bool:
-    """Whether LiveKit's FallbackAdapter is testing a failed member, beside the conversation."""
+    """Whether LiveKit's FallbackAdapter is testing a failed member, beside the conversation.
+
+    It does so in a task of its own, but makes the stream of a recognition just before that task.
+    """
     try:
         task = asyncio.current_task()
     except RuntimeError:
         return False
     name = getattr(task.get_coro(), "__qualname__", "") if task is not None else ""
-    return "_recover_" in name
+    return "_recover_" in name or _is_called_by("_try_recovery")
+
+
+def _is_called_by(function: str) -> bool:
+    frame = sys._getframe(1)
+    for _ in range(_NEAR):
+        if frame.f_back is None:
+            return False
+        frame = frame.f_back
+        if frame.f_code.co_name == function:
+            return True
+    return False
