@@ -48,13 +48,15 @@ pub(super) fn pieces(text: &str) -> Vec<String> {
 const FRAMING: u32 = u32::MAX;
 
 /// The tokens of a chat prompt, by the recipe of the OpenAI cookbook ("How to count tokens with tiktoken"): three
-/// for each message, those of its values, one more for a name, and three that begin the answer. Functions count
-/// as the tokens of their JSON.
+/// for each message, those of its values, one more for a name, and three that begin the answer. Functions come
+/// first, and twelve end them.
 pub(super) fn prompt(body: &Value) -> Vec<u32> {
     let mut tokens = Vec::new();
     for tool in list(body, "tools") {
-        let function = tool.get("function").unwrap_or(tool);
-        tokens.extend(encode(&function.to_string()));
+        declare(tool.get("function").unwrap_or(tool), &mut tokens);
+    }
+    if !tokens.is_empty() {
+        tokens.extend([FRAMING; 12]);
     }
     for message in list(body, "messages") {
         tokens.extend([FRAMING; 3]);
@@ -80,6 +82,28 @@ pub(super) fn prompt(body: &Value) -> Vec<u32> {
     }
     tokens.extend([FRAMING; 3]);
     tokens
+}
+
+/// One function by the same recipe, with its numbers for gpt-4o and later: seven, "name:description", and where there
+/// are parameters three, then for each three and "name:type:description"; of an enumeration's values each costs its
+/// tokens and three, less three for all.
+fn declare(function: &Value, tokens: &mut Vec<u32>) {
+    let described = |value: &Value| text(value, "description").trim_end_matches('.').to_owned();
+    tokens.extend([FRAMING; 7]);
+    tokens.extend(encode(&format!("{}:{}", text(function, "name"), described(function))));
+    let properties = function.pointer("/parameters/properties").and_then(Value::as_object);
+    let Some(properties) = properties.filter(|properties| !properties.is_empty()) else { return };
+    tokens.extend([FRAMING; 3]);
+    for (name, property) in properties {
+        tokens.extend([FRAMING; 3]);
+        for (place, value) in list(property, "enum").iter().enumerate() {
+            if place > 0 {
+                tokens.extend([FRAMING; 3]);
+            }
+            tokens.extend(encode(&value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+        }
+        tokens.extend(encode(&format!("{name}:{}:{}", text(property, "type"), described(property))));
+    }
 }
 
 pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
@@ -134,10 +158,15 @@ mod tests {
     }
 
     #[test]
-    fn functions_count_as_their_json() {
-        let function = json!({"name": "look", "parameters": {"type": "object"}});
+    fn functions_count_as_the_published_recipe_says() {
+        let function = json!({"name": "look", "description": "Looks.", "parameters": {"type": "object", "properties": {
+            "where": {"type": "string", "description": "A place.", "enum": ["here", "there"]},
+        }}});
         let body = json!({"messages": [], "tools": [{"type": "function", "function": function}]});
-        assert_eq!(prompt(&body).len() as u64, count(&function.to_string()) + 3);
+        let texts = count("look:Looks") + count("where:string:A place") + count("here") + count("there");
+        assert_eq!(prompt(&body).len() as u64, 7 + 3 + 3 + 3 + texts + 12 + 3);
+        let bare = json!({"messages": [], "tools": [{"type": "function", "function": {"name": "look"}}]});
+        assert_eq!(prompt(&bare).len() as u64, 7 + count("look:") + 12 + 3);
     }
 
     #[test]
