@@ -1,0 +1,69 @@
+"""Simulated providers and a ledger of its own for every test."""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from booked import Stage, stop_reading, use
+from livekit.plugins import deepgram
+from simulator import Simulator
+
+
+@pytest.fixture(scope="session", autouse=True)
+def reading() -> Iterator[None]:
+    yield
+    stop_reading()
+
+
+@pytest.fixture(scope="session")
+def real_time() -> Iterator[Simulator]:
+    """Providers that take the time real ones take."""
+    simulator = Simulator("--seed", "7")
+    yield simulator
+    simulator.stop()
+
+
+@pytest.fixture(scope="session")
+def hurried() -> Iterator[Simulator]:
+    """The same, twenty times as fast."""
+    simulator = Simulator("--seed", "7", "--pace", "0.05")
+    yield simulator
+    simulator.stop()
+
+
+@pytest.fixture
+def stage(real_time: Simulator, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """For tests that cut something in the middle: providers in real time."""
+    yield from _staged(real_time, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def quick(hurried: Simulator, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """For tests whose providers may hurry."""
+    monkeypatch.setattr(deepgram.stt, "asyncio", _Hurried())
+    yield from _staged(hurried, tmp_path, monkeypatch)
+
+
+class _Hurried:
+    """``asyncio`` for Deepgram's plugin, which notices the end of a stream only when its keep-alive wakes up."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / 50)
+
+
+def _staged(simulator: Simulator, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    simulator.reset()
+    staged = Stage(simulator, folder)
+    for name in ("OPENAI_API_KEY", "DEEPGRAM_API_KEY", "CARTESIA_API_KEY", "VOICEGW_DB_PATH", "VOICEGW_DB_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("VOICEGW_CONFIG", str(staged.config))
+    use(None)
+    yield staged
+    use(None)
