@@ -12,6 +12,7 @@ import logging
 import sys
 from typing import Any, Protocol
 
+import aiohttp
 from livekit.agents import APIError, APIStatusError, APITimeoutError
 
 from .. import _native
@@ -83,14 +84,17 @@ current: contextvars.ContextVar[Booking | None] = contextvars.ContextVar("voiceg
 
 def _kind_of(error: BaseException) -> tuple[str, int | None]:
     """The closed kind of an error, and the provider's status if it gave one."""
-    if isinstance(error, APIStatusError):
-        status = error.status_code if error.status_code > 0 else None
+    # Older plugins let aiohttp's own errors through, and hide a timeout as the cause of another error.
+    given = error.status_code if isinstance(error, APIStatusError) else None
+    given = error.status if isinstance(error, aiohttp.ClientResponseError) else given
+    if given is not None:
+        status = given if given > 0 else None
         kinds = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 408: "upstream_timeout"}
         kinds |= {429: "rate_limited", 504: "upstream_timeout"}
-        return kinds.get(error.status_code, "upstream_failed"), status
-    if isinstance(error, (APITimeoutError, asyncio.TimeoutError)):
+        return kinds.get(given, "upstream_failed"), status
+    if isinstance(error, (APITimeoutError, asyncio.TimeoutError)) or "Timeout" in type(error.__cause__).__name__:
         return "upstream_timeout", None
-    return ("upstream_failed" if isinstance(error, APIError) else "internal"), None
+    return ("upstream_failed" if isinstance(error, (APIError, aiohttp.ClientError)) else "internal"), None
 
 
 def _described(error: BaseException) -> str:
@@ -99,7 +103,7 @@ def _described(error: BaseException) -> str:
     A status comes with the provider's own sentence. Other messages may quote the text that was being spoken after
     their first colon, so only what stands before it is kept.
     """
-    if isinstance(error, APIStatusError):
+    if isinstance(error, (APIStatusError, aiohttp.ClientResponseError)):
         said = error.message
     else:
         said = str(error).partition(":")[0]
