@@ -117,7 +117,8 @@ class Stage:
         from voicegateway.inference import _engine
 
         assert _engine.engine().flush(10.0) == 0
-        return read_ledger(self.database)
+        # The first line makes the file.
+        return read_ledger(self.database) if self.database.exists() else []
 
     def line(self) -> Line:
         """The ledger's only line."""

@@ -82,19 +82,33 @@ class Booking:
 current: contextvars.ContextVar[Booking | None] = contextvars.ContextVar("voicegateway_attempt", default=None)
 
 
+#: What a provider's status means; any other one is a failure of its own.
+_KIND_OF_STATUS = {
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    408: "upstream_timeout",
+    429: "rate_limited",
+    504: "upstream_timeout",
+}
+
+
 def _kind_of(error: BaseException) -> tuple[str, int | None]:
     """The closed kind of an error, and the provider's status if it gave one."""
-    # Older plugins let aiohttp's own errors through, and hide a timeout as the cause of another error.
-    given = error.status_code if isinstance(error, APIStatusError) else None
-    given = error.status if isinstance(error, aiohttp.ClientResponseError) else given
-    if given is not None:
-        status = given if given > 0 else None
-        kinds = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 408: "upstream_timeout"}
-        kinds |= {429: "rate_limited", 504: "upstream_timeout"}
-        return kinds.get(given, "upstream_failed"), status
+    status = _status_of(error)
+    if status is not None:
+        return _KIND_OF_STATUS.get(status, "upstream_failed"), status if status > 0 else None
+    # Older plugins hide a timeout as the cause of another error.
     if isinstance(error, (APITimeoutError, asyncio.TimeoutError)) or "Timeout" in type(error.__cause__).__name__:
         return "upstream_timeout", None
     return ("upstream_failed" if isinstance(error, (APIError, aiohttp.ClientError)) else "internal"), None
+
+
+def _status_of(error: BaseException) -> int | None:
+    """The status in an error; LiveKit writes -1 for none. Older plugins let aiohttp's own errors through."""
+    if isinstance(error, APIStatusError):
+        return error.status_code
+    return error.status if isinstance(error, aiohttp.ClientResponseError) else None
 
 
 def _described(error: BaseException) -> str:
