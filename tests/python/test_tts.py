@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -162,7 +163,9 @@ def test_a_cancelled_task_is_a_cancelled_line(stage: Stage) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await voice.aclose()
+        # LiveKit 1.5.0 may close the stream a second time here, and wait for a task that was cancelled with ours.
+        with contextlib.suppress(asyncio.CancelledError):
+            await voice.aclose()
 
     run(work)
     assert stage.line()["status"] == "cancelled"
