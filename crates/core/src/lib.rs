@@ -3,6 +3,7 @@
 //! No I/O, no clock, no environment: everything here is a value, or a function from values to values. The
 //! crates above read files, sockets and clocks and hand the results in.
 
+pub mod call;
 pub mod config;
 pub mod decimal;
 pub mod error;

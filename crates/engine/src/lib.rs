@@ -4,20 +4,25 @@
 
 mod admit;
 mod attempt;
+mod call;
 mod clock;
 mod error;
 mod meter;
 mod resolve;
+mod route;
 mod settle;
 mod shared;
+mod tap;
 mod target;
 
 pub use admit::{Options, Scope};
 pub use attempt::Attempt;
+pub use call::{ChatCall, ListenCall, SpeakCall};
 pub use clock::now;
 pub use error::Error;
 pub use meter::{Meter, Reading};
 pub use resolve::Ask;
+pub use route::{Candidate, Fallback, Plan, Wishes};
 pub use settle::{ChatText, Outcome, Settled};
 pub use target::Target;
 

@@ -44,6 +44,8 @@ pub struct Meter {
     sent_characters: Option<u64>,
     body_audio_nanos: Option<u64>,
     output_audio_nanos: Option<u64>,
+    /// What a chat model wrote, where we are the one who reads it; kept for the estimate only.
+    output_text: String,
     reported: Usage,
 }
 
@@ -81,6 +83,7 @@ impl Meter {
             sent_characters: None,
             body_audio_nanos: None,
             output_audio_nanos: None,
+            output_text: String::new(),
             reported: Usage::UNKNOWN,
         }
     }
@@ -166,6 +169,17 @@ impl Meter {
     pub fn output(&mut self) {
         self.reach = Reach::Answered;
         self.first_output.get_or_insert_with(Instant::now);
+    }
+
+    /// Text a chat model wrote arrived.
+    pub fn output_text(&mut self, text: &str) {
+        self.output();
+        self.output_text.push_str(text);
+    }
+
+    /// What a chat model wrote so far.
+    pub fn text(&self) -> &str {
+        &self.output_text
     }
 
     /// Audio the provider made arrived.

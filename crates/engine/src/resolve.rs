@@ -4,6 +4,7 @@ use crate::{Engine, Error, target::Target};
 use std::sync::Arc;
 use vg_core::{
     Modality,
+    call::Endpoint,
     config::{self, Secret},
     model::{self, Resolved},
     provider::Provider,
@@ -75,18 +76,20 @@ impl Engine {
             Modality::Llm => (ask.language, ask.voice),
         };
         Ok(Arc::new(Target {
-            api_key: self.key(ask, provider, &resolved)?,
-            base_url: self.base_url(ask, provider, &resolved, account)?,
+            endpoint: Arc::new(Endpoint {
+                api_key: self.key(ask, provider, &resolved)?,
+                base_url: self.base_url(ask, provider, &resolved, account)?,
+                language: language.map(str::to_owned),
+                voice: voice.map(str::to_owned),
+                extra: extra.transpose()?.cloned().unwrap_or_default(),
+                model: resolved.model,
+            }),
             provider,
             provider_name: resolved.provider_type.as_str().into(),
             modality: ask.modality,
             model_id: resolved.model_id.as_str().into(),
             project: ask.project.into(),
-            language: language.map(str::to_owned),
-            voice: voice.map(str::to_owned),
-            extra: extra.transpose()?.cloned().unwrap_or_default(),
             voice_classes: voice_classes(account)?,
-            model: resolved.model,
         }))
     }
 

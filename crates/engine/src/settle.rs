@@ -63,7 +63,7 @@ pub(crate) fn settle(
     outcome: &Outcome<'_>,
 ) -> Settled {
     let target = &attempt.target;
-    let model = attempt.options.model.as_deref().unwrap_or(&target.model);
+    let model = attempt.options.model.as_deref().unwrap_or(&target.endpoint.model);
     let usage = target.provider.bill(&Facts {
         modality: target.modality,
         model,
@@ -166,8 +166,11 @@ fn line(
     price: Price,
 ) -> Line {
     let target = &attempt.target;
-    let model_id =
-        if model == target.model { Arc::clone(&target.model_id) } else { target.model_id_of(model).into() };
+    let model_id = if model == target.endpoint.model {
+        Arc::clone(&target.model_id)
+    } else {
+        target.model_id_of(model).into()
+    };
     // A stream that listens for minutes has no time to first byte: the caller's silence is not latency.
     let is_timed = shared.tracks_latency && !(target.modality == Modality::Stt && attempt.options.streaming);
     Line {

@@ -2,7 +2,7 @@
 //! object is built.
 
 use std::{fmt, sync::Arc};
-use vg_core::{Modality, config::Secret, provider::Provider};
+use vg_core::{Modality, call::Endpoint, provider::Provider};
 
 /// A resolved model, ready for attempts.
 pub struct Target {
@@ -12,22 +12,12 @@ pub struct Target {
     pub provider_name: Arc<str>,
     /// The modality.
     pub modality: Modality,
-    /// The model as the provider calls it; empty for the plugin's default.
-    pub model: String,
+    /// Where a call goes and as whom. Its `base_url` has the form LiveKit's plugin wants.
+    pub endpoint: Arc<Endpoint>,
     /// `provider/model`, as the ledger names it.
     pub model_id: Arc<str>,
     /// The project it is booked to.
     pub project: Arc<str>,
-    /// The key, for a provider that needs one.
-    pub api_key: Option<Secret>,
-    /// The address in the form LiveKit's plugin wants, if it is not the provider's own.
-    pub base_url: Option<String>,
-    /// The language asked for.
-    pub language: Option<String>,
-    /// The voice asked for.
-    pub voice: Option<String>,
-    /// Further arguments for the plugin, from the entry under `models`.
-    pub extra: serde_json::Map<String, serde_json::Value>,
     /// The class of each voice the owner listed under `providers.<id>.voice_classes`.
     pub voice_classes: serde_json::Map<String, serde_json::Value>,
 }

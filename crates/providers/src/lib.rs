@@ -6,6 +6,7 @@
 pub mod anthropic;
 pub mod assemblyai;
 pub mod cartesia;
+pub mod client;
 pub mod deepgram;
 pub mod elevenlabs;
 pub mod groq;

@@ -1,6 +1,6 @@
 //! The list of providers. Nothing else matches on a provider's name.
 
-use crate::{anthropic, assemblyai, cartesia, deepgram, elevenlabs, groq, local, openai};
+use crate::{anthropic, assemblyai, cartesia, client::Clients, deepgram, elevenlabs, groq, local, openai};
 use vg_core::provider::Provider;
 
 /// Every provider, in the order documents list them.
@@ -21,6 +21,17 @@ pub static ALL: &[&dyn Provider] = &[
 /// The provider of that type name.
 pub fn find(id: &str) -> Option<&'static dyn Provider> {
     ALL.iter().copied().find(|provider| provider.id() == id)
+}
+
+/// The clients of the provider of that type name; none for a provider the gateway cannot call yet.
+pub fn clients(id: &str) -> Clients {
+    match id {
+        "deepgram" => deepgram::CLIENTS,
+        "openai" => openai::CLIENTS,
+        "anthropic" => anthropic::CLIENTS,
+        "cartesia" => cartesia::CLIENTS,
+        _ => Clients::default(),
+    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ impl Target {
     /// The model as the provider calls it; empty for the plugin's default.
     #[getter]
     fn model(&self) -> &str {
-        &self.inner.model
+        &self.inner.endpoint.model
     }
 
     /// The project it is booked to.
@@ -36,25 +36,25 @@ impl Target {
     /// The provider's key.
     #[getter]
     fn api_key(&self) -> Option<String> {
-        self.inner.api_key.as_ref().and_then(|key| key.expose().ok()).map(str::to_owned)
+        self.inner.endpoint.api_key.as_ref().and_then(|key| key.expose().ok()).map(str::to_owned)
     }
 
     /// The address in the form the plugin wants.
     #[getter]
     fn base_url(&self) -> Option<&str> {
-        self.inner.base_url.as_deref()
+        self.inner.endpoint.base_url.as_deref()
     }
 
     /// The language.
     #[getter]
     fn language(&self) -> Option<&str> {
-        self.inner.language.as_deref()
+        self.inner.endpoint.language.as_deref()
     }
 
     /// The voice.
     #[getter]
     fn voice(&self) -> Option<&str> {
-        self.inner.voice.as_deref()
+        self.inner.endpoint.voice.as_deref()
     }
 
     /// Further arguments for the plugin's constructor.
@@ -62,7 +62,7 @@ impl Target {
     fn extra<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let arguments = PyDict::new(py);
         let json = py.import("json")?;
-        for (name, value) in &self.inner.extra {
+        for (name, value) in &self.inner.endpoint.extra {
             arguments.set_item(name, json.call_method1("loads", (value.to_string(),))?)?;
         }
         Ok(arguments)

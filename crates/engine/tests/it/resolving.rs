@@ -7,16 +7,16 @@ use vg_engine::Ask;
 #[test]
 fn a_suffix_is_a_language_or_a_voice_and_an_argument_wins_over_it() {
     let house = House::new("");
-    assert_eq!(house.target(Modality::Stt, "deepgram/nova-3:es").language.as_deref(), Some("es"));
-    assert_eq!(house.target(Modality::Tts, "cartesia/sonic-3:v").voice.as_deref(), Some("v"));
-    assert_eq!(house.target(Modality::Llm, "ollama/qwen2.5:3b").model, "qwen2.5:3b");
+    assert_eq!(house.target(Modality::Stt, "deepgram/nova-3:es").endpoint.language.as_deref(), Some("es"));
+    assert_eq!(house.target(Modality::Tts, "cartesia/sonic-3:v").endpoint.voice.as_deref(), Some("v"));
+    assert_eq!(house.target(Modality::Llm, "ollama/qwen2.5:3b").endpoint.model, "qwen2.5:3b");
     let ask = Ask {
         modality: Modality::Stt,
         model: Some("deepgram/nova-3:es"),
         language: Some("fr"),
         ..Ask::of_project("default")
     };
-    assert_eq!(house.engine.resolve(&ask).unwrap().language.as_deref(), Some("fr"));
+    assert_eq!(house.engine.resolve(&ask).unwrap().endpoint.language.as_deref(), Some("fr"));
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn a_provider_beside_the_model_wins_over_its_own_segment() {
     for model in ["gpt-4o-mini", "openai/gpt-4o-mini"] {
         let ask = Ask { model: Some(model), provider: Some("openai"), ..Ask::of_project("default") };
         let target = house.engine.resolve(&ask).unwrap();
-        assert_eq!((&*target.model_id, &*target.model), ("openai/gpt-4o-mini", "gpt-4o-mini"));
+        assert_eq!((&*target.model_id, &*target.endpoint.model), ("openai/gpt-4o-mini", "gpt-4o-mini"));
     }
 }
 
@@ -38,14 +38,14 @@ fn a_key_is_the_arguments_then_the_projects_then_the_shared_one_then_the_environ
     let key = |project: &str, model: &str, given: Option<&str>| {
         let ask = Ask { model: Some(model), api_key: given, ..Ask::of_project(project) };
         let target = house.engine.resolve(&ask).unwrap();
-        target.api_key.as_ref().unwrap().expose().unwrap().to_owned()
+        target.endpoint.api_key.as_ref().unwrap().expose().unwrap().to_owned()
     };
     assert_eq!(key("acme", "openai/gpt-4.1", Some("argument")), "argument");
     assert_eq!(key("acme", "openai/gpt-4.1", None), "own");
     assert_eq!(key("default", "openai/gpt-4.1", None), "shared");
     let ask = Ask { modality: Modality::Stt, model: Some("deepgram/nova-3"), ..Ask::of_project("acme") };
     let target = house.engine.resolve(&ask).unwrap();
-    assert_eq!(target.api_key.as_ref().unwrap().expose().unwrap(), "from-environment");
+    assert_eq!(target.endpoint.api_key.as_ref().unwrap().expose().unwrap(), "from-environment");
 }
 
 #[test]
@@ -64,8 +64,8 @@ fn a_missing_key_says_where_it_was_looked_for() {
 fn an_address_is_handed_on_in_the_plugins_form() {
     let house = House::new("providers: { deepgram: { base_url: 'http://h:1/deepgram' } }");
     let target = house.target(Modality::Stt, "deepgram/nova-3");
-    assert_eq!(target.base_url.as_deref(), Some("http://h:1/deepgram/v1/listen"));
-    assert_eq!(house.target(Modality::Llm, "openai/gpt-4.1").base_url, None);
+    assert_eq!(target.endpoint.base_url.as_deref(), Some("http://h:1/deepgram/v1/listen"));
+    assert_eq!(house.target(Modality::Llm, "openai/gpt-4.1").endpoint.base_url, None);
 }
 
 #[test]

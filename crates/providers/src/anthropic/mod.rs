@@ -6,6 +6,9 @@ use vg_core::{
     provider::{Facts, PriceQuery, PriceRef, Provider},
 };
 
+/// How it is called.
+pub const CLIENTS: crate::client::Clients = crate::client::Clients { stt: None, llm: None, tts: None };
+
 /// The Anthropic provider.
 pub struct Anthropic;
 

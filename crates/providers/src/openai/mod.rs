@@ -11,6 +11,9 @@ use vg_core::{
     provider::{Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
 
+/// How it is called.
+pub const CLIENTS: crate::client::Clients = crate::client::Clients { stt: None, llm: None, tts: None };
+
 /// The OpenAI provider.
 pub struct OpenAi;
 

@@ -1,0 +1,193 @@
+//! Connections to providers: one HTTP client with warm pools, and WebSockets. TLS by rustls; `TCP_NODELAY`
+//! everywhere, since Nagle's algorithm and delayed acknowledgements together cost 40 ms a message.
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use std::{io, sync::Arc, time::Duration};
+use tokio::net::TcpStream;
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
+};
+use tokio_tungstenite::{
+    WebSocketStream, client_async_with_config,
+    tungstenite::{self, protocol::WebSocketConfig},
+};
+use tokio_util::either::Either;
+use vg_core::call::Failure;
+
+/// How long an idle connection is kept.
+const IDLE: Duration = Duration::from_secs(90);
+/// A message of a provider above this size is refused.
+const MESSAGE_LIMIT: usize = 16 << 20;
+/// What a WebSocket reads at once. Small, since there are thousands of them; a speech frame fits.
+const SOCKET_READ: usize = 4 << 10;
+/// The body of a refusal is read up to this size, for its message.
+const REFUSAL_LIMIT: usize = 64 << 10;
+
+/// A request's body.
+pub type Body = UnsyncBoxBody<Bytes, Failure>;
+/// A WebSocket to a provider.
+pub type Socket = WebSocketStream<Either<TcpStream, TlsStream<TcpStream>>>;
+
+/// A body that is known in full.
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// The connections of an engine. Pools belong to the runtime they were opened on.
+pub struct Network {
+    http: Client<HttpsConnector<HttpConnector>, Body>,
+    tls: Arc<ClientConfig>,
+}
+
+impl Network {
+    /// Connects nothing yet. Trusts the roots that browsers ship, and those of the system (`SSL_CERT_FILE`,
+    /// `SSL_CERT_DIR` decide which), so that a proxy of the owner's that signs anew is trusted too.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new() -> Result<Network, io::Error> {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(Duration::from_secs(30)));
+        tcp.enforce_http(false);
+        let https = HttpsConnectorBuilder::new()
+            .with_tls_config(config.clone())
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
+        let http = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(https);
+        Ok(Network { http, tls: Arc::new(config) })
+    }
+
+    /// Sends a request and waits for the head of the answer. A status that is not 2xx is a failure with the
+    /// provider's words, found by `words` in the body.
+    ///
+    /// # Errors
+    /// No connection, no answer within `timeout`, or a refusal.
+    pub async fn send(
+        &self,
+        request: Request<Body>,
+        timeout: Duration,
+        words: fn(&[u8]) -> Words,
+    ) -> Result<Response<Incoming>, Failure> {
+        let host = host_of(request.uri());
+        let answer = tokio::time::timeout(timeout, self.http.request(request)).await;
+        let response = answer
+            .map_err(|_| Failure::timed_out(format!("{host} did not answer within {timeout:?}")))?
+            .map_err(|error| Failure::dropped(format!("no answer from {host}: {}", root_cause(&error))))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let limited = http_body_util::Limited::new(response.into_body(), REFUSAL_LIMIT).collect();
+        let body = match tokio::time::timeout(timeout, limited).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            _ => Bytes::new(),
+        };
+        Err(refusal(&host, status.as_u16(), words(&body)))
+    }
+
+    /// Opens a WebSocket. The request carries the `ws`, `wss`, `http` or `https` URL and the headers of the
+    /// provider; those of the protocol are added.
+    ///
+    /// # Errors
+    /// No connection, no answer within `timeout`, or a refusal.
+    pub async fn socket(
+        &self,
+        request: Request<()>,
+        timeout: Duration,
+        words: fn(&[u8]) -> Words,
+    ) -> Result<(Socket, http::HeaderMap), Failure> {
+        let host = host_of(request.uri());
+        match tokio::time::timeout(timeout, self.open(request)).await {
+            Ok(Ok(opened)) => Ok(opened),
+            Ok(Err(tungstenite::Error::Http(response))) => {
+                let body = response.body().as_deref().unwrap_or_default();
+                Err(refusal(&host, response.status().as_u16(), words(body)))
+            }
+            Ok(Err(error)) => Err(Failure::dropped(format!("no socket to {host}: {error}"))),
+            Err(_) => Err(Failure::timed_out(format!("{host} opened no socket within {timeout:?}"))),
+        }
+    }
+
+    async fn open(&self, mut request: Request<()>) -> Result<(Socket, http::HeaderMap), tungstenite::Error> {
+        let is_tls = matches!(request.uri().scheme_str(), Some("wss" | "https"));
+        let scheme = if is_tls { "wss" } else { "ws" };
+        let host = request.uri().host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let authority = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        *request.uri_mut() = format!("{scheme}://{authority}{path}").parse::<Uri>()?;
+        let port = request.uri().port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let tcp = TcpStream::connect((host.as_str(), port)).await?;
+        tcp.set_nodelay(true)?;
+        let stream = if is_tls {
+            let name = ServerName::try_from(host).map_err(io::Error::other)?;
+            Either::Right(TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await?)
+        } else {
+            Either::Left(tcp)
+        };
+        let mut config = WebSocketConfig::default();
+        config.read_buffer_size = SOCKET_READ;
+        config.write_buffer_size = 0;
+        config.max_write_buffer_size = 1 << 20;
+        config.max_message_size = Some(MESSAGE_LIMIT);
+        config.max_frame_size = Some(MESSAGE_LIMIT);
+        let (socket, response) = client_async_with_config(handshake(request)?, stream, Some(config)).await?;
+        Ok((socket, response.into_parts().0.headers))
+    }
+}
+
+/// What a provider's refusal says.
+#[derive(Debug, Default)]
+pub struct Words {
+    /// The message.
+    pub message: String,
+    /// The provider's word for it.
+    pub code: Option<String>,
+}
+
+/// Adds what the WebSocket protocol wants of a request.
+fn handshake(request: Request<()>) -> Result<Request<()>, tungstenite::Error> {
+    use tungstenite::client::IntoClientRequest;
+    let mut whole = request.uri().clone().into_client_request()?;
+    whole.headers_mut().extend(request.headers().clone());
+    Ok(whole)
+}
+
+fn refusal(host: &str, status: u16, words: Words) -> Failure {
+    let said = if words.message.is_empty() { "no reason given".to_owned() } else { words.message };
+    Failure::refused(status, format!("{host} answered {status}: {said}")).with_code(words.code)
+}
+
+fn host_of(uri: &Uri) -> String {
+    uri.authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default()
+}
+
+/// The innermost cause: a legacy client's own message says only that it failed.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
