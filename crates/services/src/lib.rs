@@ -9,6 +9,7 @@ pub mod export;
 mod instant;
 mod ledger;
 pub mod logs;
+pub mod models;
 mod price;
 pub mod sessions;
 mod window;
