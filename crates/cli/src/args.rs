@@ -1,6 +1,6 @@
 //! The command line as typed.
 
-use crate::commands::{costs, export_costs, init, logs, prices, sessions, sim, status};
+use crate::commands::{costs, export_costs, init, logs, prices, serve, sessions, sim, status};
 
 /// The gateway under every voice agent: routing, costs, ledger.
 #[derive(Debug, clap::Parser)]
@@ -24,6 +24,8 @@ pub(crate) enum Command {
     /// Show prices and price usages
     #[command(subcommand)]
     Prices(prices::Command),
+    /// Serve the gateway for LiveKit agents and OpenAI clients
+    Serve(serve::Args),
     /// List the conversations, or show one
     Sessions(sessions::Args),
     /// Play the providers on this machine, without keys and without cost
@@ -35,7 +37,7 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it serves until it is stopped; it then ends in order by itself when it is interrupted.
     pub(crate) const fn serves(&self) -> bool {
-        matches!(self, Command::Sim(_))
+        matches!(self, Command::Serve(_) | Command::Sim(_))
     }
 }
 

@@ -26,6 +26,11 @@ impl Environment {
         self.variables.get(name).cloned()
     }
 
+    /// Every variable.
+    pub fn all(&self) -> HashMap<String, String> {
+        self.variables.clone()
+    }
+
     /// The folder for temporary files.
     pub fn temporary(&self) -> PathBuf {
         let named = self.variables.get("TMPDIR").filter(|folder| !folder.is_empty());

@@ -38,7 +38,7 @@ pub fn run(args: Vec<OsString>, environment: HashMap<String, String>) -> u8 {
         Ok(Args { command: None }) => return help(&mut printer),
         Err(error) => return refused(&error, &mut printer),
     };
-    log_to_stderr(&environment, printer.colours_errors());
+    log_to_stderr(&command, &environment, printer.colours_errors());
     let runtime = match runtime(&command) {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow::Error::new(error).context("failed to start"), &mut printer),
@@ -63,9 +63,16 @@ pub fn run(args: Vec<OsString>, environment: HashMap<String, String>) -> u8 {
 
 /// A server gets threads; what asks one question and ends needs none beside the main one.
 fn runtime(command: &Command) -> std::io::Result<Runtime> {
-    let mut builder =
-        if command.serves() { Builder::new_multi_thread() } else { Builder::new_current_thread() };
-    builder.worker_threads(2).enable_all().build()
+    let mut builder = match command {
+        Command::Serve(_) => Builder::new_multi_thread(),
+        Command::Sim(_) => {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(2);
+            builder
+        }
+        _ => Builder::new_current_thread(),
+    };
+    builder.enable_all().build()
 }
 
 /// Hands each command its arguments. One line for each.
@@ -76,6 +83,7 @@ async fn dispatch(command: Command, environment: &Environment, printer: &mut Pri
         Command::Init(args) => commands::init::run(args, environment, printer).await,
         Command::Logs(args) => commands::logs::run(args, environment, printer).await,
         Command::Prices(command) => commands::prices::run(command, printer).await,
+        Command::Serve(args) => Box::pin(commands::serve::run(args, environment, printer)).await,
         Command::Sessions(args) => commands::sessions::run(args, environment, printer).await,
         Command::Sim(args) => {
             commands::sim::run(args, &mut printer.stdout()).await?;
@@ -114,10 +122,15 @@ fn fail(error: &anyhow::Error, printer: &mut Printer) -> u8 {
     exit::code(error)
 }
 
-/// What the libraries log goes to stderr: warnings, or what `RUST_LOG` asks for. A host that set up its own
-/// log keeps it.
-fn log_to_stderr(environment: &Environment, colours: bool) {
-    let filter = environment.get("RUST_LOG").unwrap_or_else(|| "warn".to_owned());
+/// What the libraries log goes to stderr: warnings (of the gateway more), or what `RUST_LOG` asks for. A host that
+/// set up its own log keeps it.
+fn log_to_stderr(command: &Command, environment: &Environment, colours: bool) {
+    let usual = if matches!(command, Command::Serve(_)) {
+        "warn,vg_cli=info,vg_gateway=info,vg_engine=info"
+    } else {
+        "warn"
+    };
+    let filter = environment.get("RUST_LOG").unwrap_or_else(|| usual.to_owned());
     let log = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(colours)

@@ -130,11 +130,11 @@ error: the configuration does not load
 
 #[test]
 fn sections_without_effect_and_odd_keys_are_told_on_stderr() {
-    let file = "fallbacks: { llm: [openai/gpt-4.1] }\nserve: { prot: 1 }\n";
+    let file = "workers: { enabled: true }\nserve: { prot: 1 }\n";
     let outcome = Machine::new().with_config(file).with("OPENAI_API_KEY", "k").run("status");
     assert_eq!(
         outcome.err,
         "warning: serve.prot: unknown key (voicegw.yaml:2:10), did you mean 'port'\n\
-         note: accepted, without effect in this version: fallbacks, serve\n"
+         note: accepted, without effect in this version: workers\n"
     );
 }

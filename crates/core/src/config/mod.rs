@@ -202,7 +202,7 @@ impl Config {
             inert: Vec::new(),
         };
         s.points_to("default_project", Target::Project);
-        s.without_effect(&["fallbacks", "rate_limits", "serve", "dashboard", "auth"]);
+        s.without_effect(&["fallbacks", "rate_limits", "dashboard"]);
         s.without_effect(&["ingest", "retention", "workers"]);
         reader.finish(Unknown::Refuse);
         config.projects.entry(DEFAULT_PROJECT.to_owned()).or_insert_with(Project::built_in);

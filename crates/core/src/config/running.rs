@@ -155,15 +155,22 @@ impl Word for Scope {
 }
 
 pub(super) fn auth(s: &mut Reader<'_>) -> Auth {
-    s.section("auth", Unknown::Refuse, "who may ask", |s| Auth {
-        api_keys: s.items("api_keys", Unknown::Refuse, "static keys; without any the server is open", |s| {
-            ApiKey {
-                token: s.required_secret("token", "the bearer token"),
-                name: s.text("name", "what the logs call it"),
-                scopes: s.words("scopes", &[Scope::All], "what it may do"),
-            }
-        }),
-        cors_origins: s.texts("cors_origins", "web pages of these origins may ask"),
+    s.section("auth", Unknown::Refuse, "who may ask", |s| {
+        let auth = Auth {
+            api_keys: s.items(
+                "api_keys",
+                Unknown::Refuse,
+                "static keys; without any the server is open",
+                |s| ApiKey {
+                    token: s.required_secret("token", "the bearer token"),
+                    name: s.text("name", "what the logs call it"),
+                    scopes: s.words("scopes", &[Scope::All], "what it may do"),
+                },
+            ),
+            cors_origins: s.texts("cors_origins", "web pages of these origins may ask"),
+        };
+        s.without_effect(&["cors_origins"]);
+        auth
     })
 }
 

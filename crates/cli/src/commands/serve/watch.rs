@@ -1,0 +1,50 @@
+//! The configuration's file, looked at every second: an edit holds without a restart, a broken one never.
+
+use crate::{Environment, Settings};
+use std::{convert::Infallible, fs, path::PathBuf, sync::Arc, time::Duration};
+use vg_gateway::Gateway;
+
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Hands an edited configuration to the gateway. Never ends.
+pub(super) async fn watch(
+    gateway: Arc<Gateway>,
+    explicit: Option<String>,
+    environment: Environment,
+    file: Option<PathBuf>,
+) -> Infallible {
+    let Some(file) = file else { return std::future::pending().await };
+    let mut known = text(&file).await;
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let now = text(&file).await;
+        // An editor may take the file away for a moment; what it held goes on to hold.
+        if now.is_none() || now == known {
+            continue;
+        }
+        known = now;
+        match reload(&gateway, explicit.as_deref(), &environment) {
+            Ok(warnings) => {
+                warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+                tracing::info!(file = %file.display(), "the configuration was read again");
+            }
+            Err(error) => tracing::error!("the old configuration goes on to hold: {error:#}"),
+        }
+    }
+}
+
+fn reload(
+    gateway: &Gateway,
+    explicit: Option<&str>,
+    environment: &Environment,
+) -> anyhow::Result<Vec<String>> {
+    let settings = Settings::load(explicit, environment)?;
+    gateway.reload(settings.config)?;
+    Ok(settings.warnings)
+}
+
+/// What the file says. Compared as a whole: it is small, and a time stamp may miss a second edit.
+async fn text(file: &std::path::Path) -> Option<Vec<u8>> {
+    let file = file.to_owned();
+    tokio::task::spawn_blocking(move || fs::read(file).ok()).await.ok().flatten()
+}

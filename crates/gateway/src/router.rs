@@ -1,0 +1,55 @@
+//! Which URL is whose. Every path of the server is here, once.
+
+use crate::{Error, Gateway, auth, error::in_desk_shape, routes};
+use axum::{
+    Router, extract::DefaultBodyLimit, middleware::from_fn_with_state, response::IntoResponse, routing::get,
+};
+use http::{Method, Uri};
+use std::sync::Arc;
+
+/// Everything the server answers.
+pub fn router(gateway: &Arc<Gateway>) -> Router {
+    Router::new()
+        .merge(public())
+        .merge(desk().layer(from_fn_with_state(Arc::clone(gateway), auth::desk)))
+        .merge(inference().layer(from_fn_with_state(Arc::clone(gateway), auth::inference)))
+        .merge(either().layer(from_fn_with_state(Arc::clone(gateway), auth::either)))
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(gateway.limits.body_bytes))
+        .with_state(Arc::clone(gateway))
+}
+
+/// No key needed.
+fn public() -> Router<Arc<Gateway>> {
+    Router::new().route("/health", get(routes::health::show))
+}
+
+/// Desk routes: a key with the scope `read` or `write`; errors in the desk's shape.
+fn desk() -> Router<Arc<Gateway>> {
+    Router::new()
+}
+
+/// Calls of models: a key that may infer; errors in OpenAI's shape.
+fn inference() -> Router<Arc<Gateway>> {
+    Router::new()
+}
+
+/// What callers of models and readers of the desk may both ask.
+fn either() -> Router<Arc<Gateway>> {
+    Router::new()
+}
+
+/// Also for LiveKit's `/bargein`, `/eot`, `/realtime`, `/live/sessions`, `/decisions` and `/avatar/sessions`, which
+/// are not offered: its clients take a prompt 404 as that, and do without.
+async fn unknown(method: Method, uri: Uri) -> impl IntoResponse {
+    let error = Error::not_found(format!("there is no `{method} {}`", uri.path()));
+    in_desk_shape(error.into_response(), &method, uri.path())
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> impl IntoResponse {
+    let error = Error::not_found(format!("`{}` does not take {method}", uri.path()));
+    let mut response = in_desk_shape(error.into_response(), &method, uri.path());
+    *response.status_mut() = http::StatusCode::METHOD_NOT_ALLOWED;
+    response
+}

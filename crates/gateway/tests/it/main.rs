@@ -1,0 +1,5 @@
+//! The server over real sockets.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+mod access;
+mod server;
