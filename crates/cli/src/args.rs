@@ -1,6 +1,6 @@
 //! The command line as typed.
 
-use crate::commands::{costs, export_costs, init, logs, prices, serve, sessions, sim, status};
+use crate::commands::{costs, export_costs, init, keys, logs, prices, serve, sessions, sim, status};
 
 /// The gateway under every voice agent: routing, costs, ledger.
 #[derive(Debug, clap::Parser)]
@@ -19,6 +19,9 @@ pub(crate) enum Command {
     ExportCosts(export_costs::Args),
     /// Write a configuration file to start from
     Init(init::Args),
+    /// Issue, list and revoke the keys that clients of the gateway show
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// List the newest requests
     Logs(logs::Args),
     /// Show prices and price usages

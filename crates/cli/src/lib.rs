@@ -81,6 +81,7 @@ async fn dispatch(command: Command, environment: &Environment, printer: &mut Pri
         Command::Costs(args) => commands::costs::run(args, environment, printer).await,
         Command::ExportCosts(args) => commands::export_costs::run(args, environment, printer).await,
         Command::Init(args) => commands::init::run(args, environment, printer).await,
+        Command::Keys(command) => commands::keys::run(command, environment, printer).await,
         Command::Logs(args) => commands::logs::run(args, environment, printer).await,
         Command::Prices(command) => commands::prices::run(command, printer).await,
         Command::Serve(args) => Box::pin(commands::serve::run(args, environment, printer)).await,

@@ -22,6 +22,18 @@ pub(crate) fn serialize<S: Serializer>(at: &UnixMicros, serializer: S) -> Result
     serializer.serialize_str(&iso_8601(*at))
 }
 
+/// Serializes an instant that may not have come as ISO 8601 or `null`.
+#[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
+pub(crate) fn serialize_known<S: Serializer>(
+    at: &Option<UnixMicros>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => serialize(at, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

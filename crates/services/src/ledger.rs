@@ -1,7 +1,8 @@
 //! The ledger as desk work sees it: off, not begun, or there to be read.
 
 use crate::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tokio::sync::Mutex;
 use vg_store::Reader;
 
 /// A ledger to ask. One that is off or not begun answers with nothing.
@@ -36,5 +37,59 @@ impl Ledger {
             Ledger::Open(reader) => Some(reader),
             Ledger::Off | Ledger::NotBegun(_) => None,
         }
+    }
+}
+
+/// The ledger of a process that runs on: looked for until it is there, then kept open.
+#[derive(Debug)]
+pub struct LedgerDoor {
+    url: Option<String>,
+    temporary: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    reader: Option<Reader>,
+    /// Whether it was ever there: one that was and is gone is trouble, not a beginning.
+    began: bool,
+}
+
+impl LedgerDoor {
+    /// The door to the ledger at `url`; `None` is one that is off. Nothing is opened yet.
+    pub fn new(url: Option<&str>, temporary: &Path) -> LedgerDoor {
+        LedgerDoor { url: url.map(str::to_owned), temporary: temporary.to_owned(), state: Mutex::default() }
+    }
+
+    /// Where the ledger is; `None` when it is off.
+    pub fn url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
+    /// The ledger as it is now.
+    ///
+    /// # Errors
+    /// When there is a file and it cannot be read as a ledger, or when there was one and it is gone.
+    pub async fn ledger(&self) -> Result<Ledger, Error> {
+        let mut state = self.state.lock().await;
+        if let Some(reader) = &state.reader {
+            return Ok(Ledger::Open(reader.clone()));
+        }
+        let Some(url) = self.url.as_deref() else { return Ok(Ledger::Off) };
+        match Reader::open_with(url, &self.temporary).await {
+            Ok(reader) => {
+                *state = State { reader: Some(reader.clone()), began: true };
+                Ok(Ledger::Open(reader))
+            }
+            Err(absent @ vg_store::Error::Absent { .. }) if !state.began => {
+                Ok(Ledger::NotBegun(absent.to_string()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Lets go of the file after it failed, so that the next question begins anew.
+    pub async fn forget(&self) {
+        self.state.lock().await.reader = None;
     }
 }

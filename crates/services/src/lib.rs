@@ -7,14 +7,16 @@ pub mod costs;
 mod error;
 pub mod export;
 mod instant;
+pub mod keys;
 mod ledger;
 pub mod logs;
 pub mod models;
 mod price;
+pub mod secrets;
 pub mod sessions;
 mod window;
 
 pub use error::Error;
 pub use instant::civil;
-pub use ledger::Ledger;
+pub use ledger::{Ledger, LedgerDoor};
 pub use window::{Days, Period, Window};

@@ -1,12 +1,14 @@
-//! The ledger, its sessions and its rollups, kept on SQLite.
+//! The ledger, its sessions and rollups, and the keys of projects, kept on SQLite.
 //!
-//! Two doors: [`Writer`] takes lines from memory and makes them durable in the background, [`Reader`] answers
-//! questions. Neither knows a price or a provider. The file belongs to us only when it carries our application
+//! Three doors: [`Writer`] takes lines from memory and makes them durable in the background, [`Reader`] answers
+//! questions, [`Desk`] changes what people manage. None knows a price or a provider. The file belongs to us only when it carries our application
 //! id; any other file is never written.
 
 mod address;
 mod columns;
+mod desk;
 mod error;
+mod key;
 mod queue;
 mod sketch;
 mod spool;
@@ -16,7 +18,9 @@ pub mod query;
 pub mod reader;
 pub mod writer;
 
+pub use desk::Desk;
 pub use error::Error;
+pub use key::{Issue, LivekitKey, NewVirtualKey, VirtualKey};
 pub use query::{CostQuery, CostRow, Costs, Distribution, Group, LatencyRow, LineQuery, Order};
 pub use query::{Part, Session, SessionOrder, SessionQuery, UsageRow};
 pub use reader::Reader;

@@ -240,6 +240,11 @@ impl Distribution {
         self.sketch.merge(&other.sketch);
     }
 
+    /// Their exact sum in seconds.
+    pub fn sum_seconds(&self) -> f64 {
+        self.micros as f64 / 1e6
+    }
+
     /// How many durations it holds.
     pub fn count(&self) -> u64 {
         self.count
@@ -289,6 +294,8 @@ pub struct SessionQuery {
     pub limit: u32,
     /// Without the first so many.
     pub offset: u32,
+    /// Start behind this session, in the chosen order: the last one of the page before.
+    pub after: Option<String>,
 }
 
 impl Default for SessionQuery {
@@ -303,7 +310,16 @@ impl Default for SessionQuery {
             order: SessionOrder::Newest,
             limit: 100,
             offset: 0,
+            after: None,
         }
+    }
+}
+
+impl SessionQuery {
+    /// The query of the page after `page`; `None` when that was the last one.
+    pub fn next_page(&self, page: &[Session]) -> Option<SessionQuery> {
+        let last = page.last().filter(|_| page.len() >= self.limit as usize)?;
+        Some(SessionQuery { after: Some(last.id.clone()), offset: 0, ..self.clone() })
     }
 }
 

@@ -3,9 +3,10 @@
 
 use crate::{
     Error, address,
+    key::{LivekitKey, VirtualKey},
     query::{CostQuery, Costs, LatencyRow, LineQuery, Session, SessionQuery, UsageRow},
     spool::Places,
-    sqlite::{Database, file, ledger, rollup, session},
+    sqlite::{Database, file, key, ledger, rollup, session},
 };
 use sqlx::{Sqlite, SqlitePool, pool::PoolConnection, sqlite::SqlitePoolOptions};
 use std::{
@@ -108,6 +109,46 @@ impl Reader {
     /// When the database cannot be read.
     pub async fn session_list(&self, query: &SessionQuery) -> Result<Vec<Session>, Error> {
         session::session_list(&mut *self.connection().await?, query).await.map_err(self.failed())
+    }
+
+    /// Whether any key was ever issued, revoked ones included: whoever revokes the last key does not open the door.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn key_exists(&self) -> Result<bool, Error> {
+        key::key_exists(&mut *self.connection().await?).await.map_err(self.failed())
+    }
+
+    /// The bearer key with one of these hashes, a revoked one too.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn virtual_key_find(&self, hashes: &[[u8; 32]]) -> Result<Option<VirtualKey>, Error> {
+        key::virtual_key_find(&mut *self.connection().await?, hashes).await.map_err(self.failed())
+    }
+
+    /// All bearer keys, the newest first, revoked ones too.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn virtual_key_list(&self) -> Result<Vec<VirtualKey>, Error> {
+        key::virtual_key_list(&mut *self.connection().await?).await.map_err(self.failed())
+    }
+
+    /// One key pair, a revoked one too.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn livekit_key_get(&self, api_key: &str) -> Result<Option<LivekitKey>, Error> {
+        key::livekit_key_get(&mut *self.connection().await?, api_key).await.map_err(self.failed())
+    }
+
+    /// All key pairs, the newest first, revoked ones too.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn livekit_key_list(&self) -> Result<Vec<LivekitKey>, Error> {
+        key::livekit_key_list(&mut *self.connection().await?).await.map_err(self.failed())
     }
 
     /// Closes the connections.

@@ -3,6 +3,7 @@
 pub(crate) mod costs;
 pub(crate) mod export_costs;
 pub(crate) mod init;
+pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod prices;
 pub(crate) mod serve;

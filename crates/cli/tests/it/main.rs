@@ -4,6 +4,7 @@
 mod costs;
 mod export_costs;
 mod init;
+mod keys;
 mod ledger;
 mod logs;
 mod machine;

@@ -1,6 +1,7 @@
 //! The store on SQLite: one file, many processes.
 
 pub(crate) mod file;
+pub(crate) mod key;
 pub(crate) mod ledger;
 pub(crate) mod rollup;
 pub(crate) mod session;

@@ -120,14 +120,24 @@ pub(crate) async fn session_get(
 }
 
 macro_rules! list {
-    ($order:literal) => {
+    ($key:literal, $beyond:literal, $direction:literal) => {
         concat!(
             "SELECT * FROM session_totals WHERE (?1 IS NULL OR project = ?1) \
              AND (?2 IS NULL OR coalesce(tenant_id, '') = ?2) \
              AND (?3 IS NULL OR coalesce(agent_id, '') = ?3) \
-             AND (?4 IS NULL OR started_at >= ?4) AND (?5 IS NULL OR started_at < ?5) ORDER BY ",
-            $order,
-            " LIMIT ?6 OFFSET ?7"
+             AND (?4 IS NULL OR started_at >= ?4) AND (?5 IS NULL OR started_at < ?5) AND (?8 IS NULL OR ",
+            $key,
+            $beyond,
+            "(SELECT ",
+            $key,
+            " FROM session_totals WHERE id = ?8) OR (id > ?8 AND ",
+            $key,
+            " = (SELECT ",
+            $key,
+            " FROM session_totals WHERE id = ?8))) ORDER BY ",
+            $key,
+            $direction,
+            ", id LIMIT ?6 OFFSET ?7"
         )
     };
 }
@@ -138,13 +148,13 @@ pub(crate) async fn session_list(
     query: &SessionQuery,
 ) -> Result<Vec<Session>, sqlx::Error> {
     let text = match query.order {
-        SessionOrder::Newest => list!("started_at DESC, id"),
-        SessionOrder::Oldest => list!("started_at, id"),
+        SessionOrder::Newest => list!("started_at", "<", " DESC"),
+        SessionOrder::Oldest => list!("started_at", ">", ""),
         SessionOrder::Dearest => {
-            list!("stt_cost_picos / 1e12 + llm_cost_picos / 1e12 + tts_cost_picos / 1e12 DESC, id")
+            list!("(stt_cost_picos / 1e12 + llm_cost_picos / 1e12 + tts_cost_picos / 1e12)", "<", " DESC")
         }
         SessionOrder::Cheapest => {
-            list!("stt_cost_picos / 1e12 + llm_cost_picos / 1e12 + tts_cost_picos / 1e12, id")
+            list!("(stt_cost_picos / 1e12 + llm_cost_picos / 1e12 + tts_cost_picos / 1e12)", ">", "")
         }
     };
     let rows = sqlx::query(text)
@@ -155,6 +165,7 @@ pub(crate) async fn session_list(
         .bind(query.until.map(|at| at.0))
         .bind(i64::from(query.limit))
         .bind(i64::from(query.offset))
+        .bind(query.after.as_deref())
         .fetch_all(connection)
         .await?;
     rows.iter().map(session).collect()

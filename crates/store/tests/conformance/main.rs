@@ -2,6 +2,7 @@
 //! store; each case below runs against each of them.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")]
 
+mod key;
 mod ledger;
 mod lines;
 mod rollup;
@@ -92,7 +93,16 @@ mod sqlite {
             the_first_request_makes_the_session_and_later_ones_add_to_it,
             late_lines_never_move_the_end_back,
             sessions_are_listed_by_time_and_by_cost,
+            pages_of_sessions_join_in_every_order,
             the_lines_of_a_session_are_found_by_its_id,
+        }
+        key::{
+            a_bearer_key_is_found_by_its_hash_alone,
+            a_key_pair_is_found_by_its_public_half,
+            a_revoked_key_keeps_its_first_instant,
+            uses_are_noted_at_most_once_a_minute,
+            a_store_that_ever_issued_a_key_says_so,
+            keys_and_lines_are_written_at_the_same_time,
         }
         rollup::{
             costs_equal_the_sum_of_the_lines,

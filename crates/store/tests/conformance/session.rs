@@ -58,6 +58,30 @@ pub async fn sessions_are_listed_by_time_and_by_cost<B: Backend>() {
     }
 }
 
+pub async fn pages_of_sessions_join_in_every_order<B: Backend>() {
+    let store = Store::<B>::fresh();
+    // Equal starts and equal costs, so that only the id tells some of them apart.
+    let lines = (0..9u8).map(|number| {
+        let cost = Some(Money(i128::from(number / 3) * 7_000_000));
+        let started = at(HOUR * i64::from(number % 4));
+        of(&format!("vg-{number}"), Line { cost, ..line(u64::from(number), started) })
+    });
+    store.append(lines);
+    let reader = store.reader().await;
+    for order in [SessionOrder::Newest, SessionOrder::Oldest, SessionOrder::Dearest, SessionOrder::Cheapest] {
+        let whole = SessionQuery { order, ..SessionQuery::default() };
+        let all = reader.session_list(&whole).await.unwrap();
+        let (mut joined, mut next) = (Vec::new(), Some(SessionQuery { limit: 2, ..whole }));
+        while let Some(query) = next {
+            let page = reader.session_list(&query).await.unwrap();
+            next = query.next_page(&page);
+            joined.extend(page);
+        }
+        assert_eq!(joined, all, "{order:?}");
+        assert_eq!(all.len(), 9);
+    }
+}
+
 pub async fn the_lines_of_a_session_are_found_by_its_id<B: Backend>() {
     let store = Store::<B>::fresh();
     let mine = [of("vg-1", line(1, at(0))), of("vg-1", line(3, at(2 * HOUR)))];

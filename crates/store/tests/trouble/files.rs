@@ -2,7 +2,8 @@
 
 use crate::{PATIENCE, Place, append, lines_of, processes::numbered, sqlite3, wait_for};
 use std::{fs, path::Path, process::Command};
-use vg_store::{Error, Reader, Writer};
+use vg_core::UnixMicros;
+use vg_store::{Desk, Error, Issue, NewVirtualKey, Reader, Writer};
 
 async fn refusal(place: &Place) -> Error {
     Reader::open_with(place.database().to_str().unwrap(), &place.temporary()).await.unwrap_err()
@@ -67,9 +68,35 @@ async fn an_empty_file_and_one_without_tables_become_ours() {
         assert_eq!(writer.stats().last_error, None);
         writer.close(PATIENCE);
         assert_eq!(sqlite3(&place.database(), "PRAGMA application_id"), 0x5647_5731.to_string());
-        assert_eq!(sqlite3(&place.database(), "PRAGMA user_version"), "1");
+        assert_eq!(sqlite3(&place.database(), "PRAGMA user_version"), "2");
         assert_eq!(sqlite3(&place.database(), "PRAGMA journal_mode"), "wal");
     }
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_is_read_as_it_is_and_brought_up_to_date_by_a_change() {
+    let place = Place::new();
+    sqlite3(&place.database(), concat!("\n", include_str!("../../migrations/sqlite/0001_ledger.sql")));
+    let reader = Reader::open(&place.database().display().to_string()).await.unwrap();
+    assert!(!reader.key_exists().await.unwrap());
+    assert_eq!(reader.virtual_key_list().await.unwrap(), []);
+    assert_eq!(reader.livekit_key_get("APIone").await.unwrap(), None);
+    let issue = Issue {
+        secret_id: "0a1b2c3d".into(),
+        name: "one".into(),
+        project: "shop".into(),
+        tenant_id: None,
+        issued_by: None,
+        issued_at: UnixMicros(1_772_323_200_000_000),
+    };
+    let new = NewVirtualKey { prefix: "vk_AAAAA".into(), hash: [1; 32], issue };
+    let desk = Desk::new(&place.database().display().to_string()).unwrap();
+    let key = desk.virtual_key_insert(&new).await.unwrap();
+    // The same reader: a process that runs sees what another one brought.
+    assert_eq!(reader.virtual_key_find(&[[1; 32]]).await.unwrap(), Some(key));
+    let shown =
+        "SELECT issued_at || ' ' || (last_used_at IS NULL) || ' ' || length(key_hash) FROM virtual_keys";
+    assert_eq!(sqlite3(&place.database(), shown), "2026-03-01T00:00:00.000000+00:00 1 64");
 }
 
 #[tokio::test]

@@ -1,0 +1,200 @@
+//! Keys of projects: the statements.
+
+use super::{Database, Patience};
+use crate::{
+    Error,
+    key::{Issue, LivekitKey, NewVirtualKey, VirtualKey},
+};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use vg_core::UnixMicros;
+
+/// The schema version that brought keys; a file of an older one has none.
+const SINCE: i64 = 2;
+
+/// How much later than the last noted use of a key the next one is noted, in microseconds.
+const USE_EVERY: i64 = 60_000_000;
+
+/// What is done in one transaction of the desk.
+pub(crate) enum Change<'a> {
+    VirtualKeyInsert(&'a NewVirtualKey),
+    VirtualKeyRevoke(i64, UnixMicros),
+    VirtualKeyTouch(&'a [i64], UnixMicros),
+    LivekitKeyInsert(&'a LivekitKey),
+    LivekitKeyRevoke(&'a str, UnixMicros),
+}
+
+impl Database {
+    /// One change in a transaction of its own; the row it left behind, if it is about one that is there.
+    pub(crate) async fn key_change(&mut self, change: &Change<'_>) -> Result<Option<SqliteRow>, Error> {
+        let waits = Patience::new();
+        self.begin(&|| waits.is_over()).await?;
+        let failed = self.failed("write to");
+        let changed = match apply(&mut self.connection, change).await {
+            Ok(row) => self.commit(&|| waits.is_over()).await.map(|()| row),
+            Err(error) => Err(failed(error)),
+        };
+        if changed.is_err() {
+            self.rollback().await;
+        }
+        changed
+    }
+}
+
+async fn apply(
+    connection: &mut SqliteConnection,
+    change: &Change<'_>,
+) -> Result<Option<SqliteRow>, sqlx::Error> {
+    let query = match change {
+        Change::VirtualKeyInsert(NewVirtualKey { prefix, hash, issue }) => sqlx::query(
+            "INSERT INTO virtual_key_records (key_prefix, key_hash, secret_id, name, project, tenant_id, issued_by, \
+             issued_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
+        )
+        .bind(prefix)
+        .bind(hash.as_slice())
+        .bind(&issue.secret_id)
+        .bind(&issue.name)
+        .bind(&issue.project)
+        .bind(issue.tenant_id.as_deref())
+        .bind(issue.issued_by.as_deref())
+        .bind(issue.issued_at.0),
+        Change::LivekitKeyInsert(LivekitKey { api_key, secret_encrypted, issue, revoked_at }) => sqlx::query(
+            "INSERT INTO livekit_key_records (api_key, secret_encrypted, secret_id, name, project, tenant_id, \
+             issued_by, issued_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
+        )
+        .bind(api_key)
+        .bind(secret_encrypted)
+        .bind(&issue.secret_id)
+        .bind(&issue.name)
+        .bind(&issue.project)
+        .bind(issue.tenant_id.as_deref())
+        .bind(issue.issued_by.as_deref())
+        .bind(issue.issued_at.0)
+        .bind(revoked_at.map(|at| at.0)),
+        Change::VirtualKeyRevoke(id, at) => sqlx::query(
+            "UPDATE virtual_key_records SET revoked_at = coalesce(revoked_at, ?) WHERE id = ? RETURNING *",
+        )
+        .bind(at.0)
+        .bind(*id),
+        Change::LivekitKeyRevoke(api_key, at) => sqlx::query(
+            "UPDATE livekit_key_records SET revoked_at = coalesce(revoked_at, ?) WHERE api_key = ? RETURNING *",
+        )
+        .bind(at.0)
+        .bind(*api_key),
+        Change::VirtualKeyTouch(ids, at) => {
+            for id in *ids {
+                sqlx::query(
+                    "UPDATE virtual_key_records SET last_used_at = ?1 \
+                     WHERE id = ?2 AND (last_used_at IS NULL OR last_used_at <= ?1 - ?3)",
+                )
+                .bind(at.0)
+                .bind(*id)
+                .bind(USE_EVERY)
+                .execute(&mut *connection)
+                .await?;
+            }
+            return Ok(None);
+        }
+    };
+    query.fetch_optional(connection).await
+}
+
+/// Whether the file is of a version that has keys. Asked each time: another process may bring it up to date.
+async fn has_keys(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let version: i64 = sqlx::query("PRAGMA user_version").fetch_one(connection).await?.try_get(0)?;
+    Ok(version >= SINCE)
+}
+
+/// Whether any key was ever issued, revoked ones included.
+pub(crate) async fn key_exists(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if !has_keys(connection).await? {
+        return Ok(false);
+    }
+    sqlx::query(
+        "SELECT EXISTS (SELECT 1 FROM virtual_key_records) OR EXISTS (SELECT 1 FROM livekit_key_records)",
+    )
+    .fetch_one(connection)
+    .await?
+    .try_get(0)
+}
+
+/// The bearer key with one of these hashes.
+pub(crate) async fn virtual_key_find(
+    connection: &mut SqliteConnection,
+    hashes: &[[u8; 32]],
+) -> Result<Option<VirtualKey>, sqlx::Error> {
+    if !has_keys(connection).await? {
+        return Ok(None);
+    }
+    for hash in hashes {
+        let row = sqlx::query("SELECT * FROM virtual_key_records WHERE key_hash = ?").bind(hash.as_slice());
+        if let Some(row) = row.fetch_optional(&mut *connection).await? {
+            return virtual_key(&row).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// All bearer keys, the newest first.
+pub(crate) async fn virtual_key_list(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<VirtualKey>, sqlx::Error> {
+    if !has_keys(connection).await? {
+        return Ok(Vec::new());
+    }
+    let rows =
+        sqlx::query("SELECT * FROM virtual_key_records ORDER BY id DESC").fetch_all(connection).await?;
+    rows.iter().map(virtual_key).collect()
+}
+
+/// One key pair.
+pub(crate) async fn livekit_key_get(
+    connection: &mut SqliteConnection,
+    api_key: &str,
+) -> Result<Option<LivekitKey>, sqlx::Error> {
+    if !has_keys(connection).await? {
+        return Ok(None);
+    }
+    let row = sqlx::query("SELECT * FROM livekit_key_records WHERE api_key = ?").bind(api_key);
+    row.fetch_optional(connection).await?.map(|row| livekit_key(&row)).transpose()
+}
+
+/// All key pairs, the newest first.
+pub(crate) async fn livekit_key_list(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<LivekitKey>, sqlx::Error> {
+    if !has_keys(connection).await? {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query("SELECT * FROM livekit_key_records ORDER BY issued_at DESC, api_key");
+    rows.fetch_all(connection).await?.iter().map(livekit_key).collect()
+}
+
+pub(crate) fn virtual_key(row: &SqliteRow) -> Result<VirtualKey, sqlx::Error> {
+    Ok(VirtualKey {
+        id: row.try_get("id")?,
+        prefix: row.try_get("key_prefix")?,
+        issue: issue(row)?,
+        last_used_at: row.try_get::<Option<i64>, _>("last_used_at")?.map(UnixMicros),
+        revoked_at: row.try_get::<Option<i64>, _>("revoked_at")?.map(UnixMicros),
+    })
+}
+
+pub(crate) fn livekit_key(row: &SqliteRow) -> Result<LivekitKey, sqlx::Error> {
+    Ok(LivekitKey {
+        api_key: row.try_get("api_key")?,
+        secret_encrypted: row.try_get("secret_encrypted")?,
+        issue: issue(row)?,
+        revoked_at: row.try_get::<Option<i64>, _>("revoked_at")?.map(UnixMicros),
+    })
+}
+
+fn issue(row: &SqliteRow) -> Result<Issue, sqlx::Error> {
+    Ok(Issue {
+        secret_id: row.try_get("secret_id")?,
+        name: row.try_get("name")?,
+        project: row.try_get("project")?,
+        tenant_id: row.try_get("tenant_id")?,
+        issued_by: row.try_get("issued_by")?,
+        issued_at: UnixMicros(row.try_get("issued_at")?),
+    })
+}
