@@ -3,6 +3,7 @@
 use futures_util::future::{BoxFuture, ready};
 use std::sync::Arc;
 use vg_core::config::Secret;
+use vg_services::keys::LivekitPair;
 
 /// A LiveKit key pair: agents sign their tokens with its secret.
 #[derive(Debug, Clone)]
@@ -41,6 +42,41 @@ pub trait Keys: Send + Sync {
 
     /// The virtual key of this whole token; `None` when it is unknown or revoked.
     fn virtual_key<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Option<VirtualKey>, KeysError>>;
+}
+
+/// The keys of the store.
+impl Keys for vg_services::keys::Keys {
+    fn any(&self) -> BoxFuture<'_, Result<bool, KeysError>> {
+        Box::pin(async { self.exist().await.map_err(KeysError::from) })
+    }
+
+    fn livekit<'a>(&'a self, api_key: &'a str) -> BoxFuture<'a, Result<Option<LivekitKey>, KeysError>> {
+        Box::pin(async {
+            let pair = self.livekit(api_key).await?;
+            Ok(pair.map(|LivekitPair { holder, secret }| LivekitKey {
+                secret,
+                project: holder.project,
+                tenant: holder.tenant,
+            }))
+        })
+    }
+
+    fn virtual_key<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Option<VirtualKey>, KeysError>> {
+        Box::pin(async {
+            let holder = self.bearer(token).await?;
+            Ok(holder.map(|holder| VirtualKey {
+                id: holder.key.to_string().into(),
+                project: Some(holder.project),
+                tenant: holder.tenant,
+            }))
+        })
+    }
+}
+
+impl From<vg_services::Error> for KeysError {
+    fn from(error: vg_services::Error) -> Self {
+        KeysError(error.chain())
+    }
 }
 
 /// A server without a store: only the static keys of the configuration are known.

@@ -7,16 +7,20 @@ use crate::{
     Environment, Printer, Settings,
     args::ConfigFlag,
     exit::{self, Advise},
+    ledger,
 };
 use anyhow::{Context, Result, bail};
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use vg_core::config::env::{VOICEGW_HOST, VOICEGW_PORT};
 use vg_engine::Engine;
-use vg_gateway::{Gateway, Keys, Limits, NoKeys};
+use vg_gateway::{Gateway, Limits};
+use vg_services::{keys::Keys, secrets::SecretPlace};
 
 /// The port when the one asked for is none.
 const DEFAULT_PORT: u16 = 8080;
+/// How often the uses of keys are written down.
+const NOTE_USES_EVERY: Duration = Duration::from_secs(60);
 /// How long lines of the ledger may take to become durable at the end.
 const FLUSH: Duration = Duration::from_secs(10);
 
@@ -52,7 +56,12 @@ pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Pri
         Some(port) => port_of(&port, printer),
         None => settings.config.serve.port,
     };
-    let gateway = gateway(&settings, environment)?;
+    let keys = Arc::new(Keys::new(
+        settings.database_url.as_deref(),
+        &environment.temporary(),
+        SecretPlace::new(&|name| environment.get(name), environment.home()),
+    )?);
+    let gateway = gateway(&settings, environment, Arc::clone(&keys))?;
     let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), port))
         .await
         .with_context(|| format!("`{host}` is no interface of this machine"))?
@@ -77,13 +86,29 @@ pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Pri
     tokio::select! {
         served = served => served.context("failed to serve")?,
         never = watcher => match never {},
+        never = note_uses(&keys) => match never {},
     }
+    note_uses_once(&keys).await;
     let engine = Arc::clone(gateway.engine());
     let pending = tokio::task::spawn_blocking(move || engine.close(FLUSH)).await?;
     if pending > 0 {
         printer.warning(&format!("{pending} lines of the ledger wait in its spool for the next start"));
     }
     Ok(exit::DONE)
+}
+
+/// Writes down which keys are used, in the background.
+async fn note_uses(keys: &Keys) -> Infallible {
+    loop {
+        tokio::time::sleep(NOTE_USES_EVERY).await;
+        note_uses_once(keys).await;
+    }
+}
+
+async fn note_uses_once(keys: &Keys) {
+    if let Err(error) = keys.note_uses(ledger::now()).await {
+        tracing::warn!(error = error.chain(), "the last uses of keys are not written down");
+    }
 }
 
 /// A port as written; one that is none gives way to the default, with a warning.
@@ -97,13 +122,12 @@ fn port_of(written: &str, printer: &mut Printer) -> u16 {
     }
 }
 
-fn gateway(settings: &Settings, environment: &Environment) -> Result<Arc<Gateway>> {
+fn gateway(settings: &Settings, environment: &Environment, keys: Arc<Keys>) -> Result<Arc<Gateway>> {
     let engine = Engine::open(vg_engine::Setup {
         config: settings.config.clone(),
         variables: environment.all(),
         database_url: settings.database_url.clone(),
     })?;
-    let keys: Arc<dyn Keys> = Arc::new(NoKeys);
     Ok(Gateway::new(vg_gateway::Setup {
         engine: Arc::new(engine),
         keys,
