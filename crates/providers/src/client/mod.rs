@@ -7,7 +7,7 @@
 
 mod network;
 
-pub use network::{Body, Network, Socket, full};
+pub use network::{Body, Network, Socket, Words, full, full_leaving};
 
 use futures_util::{future::BoxFuture, stream::BoxStream};
 use std::{sync::Arc, time::Duration};

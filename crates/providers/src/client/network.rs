@@ -4,13 +4,20 @@
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsConnector,
@@ -41,6 +48,43 @@ pub type Socket = WebSocketStream<Either<TcpStream, TlsStream<TcpStream>>>;
 /// A body that is known in full.
 pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// The same, and `leaving` is called once, at the moment it is written to a connection: a request that got no
+/// connection was never sent.
+pub fn full_leaving(bytes: impl Into<Bytes>, leaving: impl FnOnce() + Send + Unpin + 'static) -> Body {
+    Leaving { bytes: Some(bytes.into()), leaving: Some(leaving) }
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+/// A body that tells when it leaves.
+struct Leaving<F> {
+    bytes: Option<Bytes>,
+    leaving: Option<F>,
+}
+
+impl<F: FnOnce() + Unpin> hyper::body::Body for Leaving<F> {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(leaving) = self.leaving.take() {
+            leaving();
+        }
+        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
 }
 
 /// The connections of an engine. Pools belong to the runtime they were opened on.

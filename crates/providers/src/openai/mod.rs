@@ -1,18 +1,32 @@
 //! OpenAI: chat completions, transcription and speech. <https://platform.openai.com/docs/api-reference>,
 //! read 2026-11.
 
+mod llm;
 #[cfg(feature = "sim")]
 pub(crate) mod sim;
+#[cfg(feature = "sim")]
+#[cfg(test)]
+mod tests;
 mod usage;
 mod wire;
 
+use crate::shared::openai_compat::Dialect;
 use vg_core::{
     Modality, Usage,
     provider::{Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
 
 /// How it is called.
-pub const CLIENTS: crate::client::Clients = crate::client::Clients { stt: None, llm: None, tts: None };
+pub const CLIENTS: crate::client::Clients =
+    crate::client::Clients { stt: None, llm: Some(&llm::Llm), tts: None };
+
+/// The original of the API that others speak too. The models are those LiveKit's plugin takes when none is named.
+static DIALECT: Dialect = Dialect {
+    base_url: "https://api.openai.com/v1",
+    needs_key: true,
+    chat_model: "gpt-4.1",
+    has_stream_options: true,
+};
 
 /// The OpenAI provider.
 pub struct OpenAi;

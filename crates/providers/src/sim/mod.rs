@@ -13,6 +13,8 @@ mod meter;
 mod outbox;
 mod playback;
 mod request;
+#[cfg(test)]
+pub(crate) mod rig;
 mod script;
 mod sound;
 mod speak;

@@ -1,0 +1,3 @@
+//! The clients against the simulator: what comes, what the meter is told, and what the simulator bills.
+
+mod llm;

@@ -1,0 +1,149 @@
+//! What tests of the providers' clients stand on: the simulators on a free port, and a meter that keeps notes.
+
+use super::{Sim, router};
+use crate::{
+    client::{Call, Network},
+    shared::recorder::{Notes, Recorder},
+};
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+use vg_core::{
+    Quantity,
+    call::{Endpoint, Tap},
+    config::Secret,
+};
+
+/// The simulators, running as fast as they can.
+pub(crate) struct Rig {
+    sim: Sim,
+    /// `http://127.0.0.1:…`
+    pub origin: String,
+    network: Arc<Network>,
+    /// What the clients told the meter.
+    pub recorder: Arc<Recorder>,
+}
+
+impl Rig {
+    pub(crate) async fn start() -> Rig {
+        Rig::paced(0.0).await
+    }
+
+    pub(crate) async fn paced(pace: f64) -> Rig {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let sim = Sim::new(1, pace);
+        let routes = router(sim.clone());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let network = Arc::new(Network::new().unwrap());
+        Rig { sim, origin, network, recorder: Arc::default() }
+    }
+
+    /// Orders one fault.
+    pub(crate) fn fault(
+        &self,
+        provider: &str,
+        modality: &str,
+        kind: &str,
+        after_units: u64,
+        value: Option<u64>,
+    ) {
+        let order = json!([{"provider": provider, "modality": modality, "kind": kind,
+            "after_units": after_units, "value": value}]);
+        self.sim.faults().order(order.to_string().as_bytes()).unwrap();
+    }
+
+    /// Replaces what is said.
+    pub(crate) fn script(&self, script: Value) {
+        self.sim.script().load(script.to_string().as_bytes()).unwrap();
+    }
+
+    /// A call with a good key to `path` of the simulators.
+    pub(crate) fn call(&self, path: &str, model: &str) -> Call {
+        self.call_with(path, model, "sk-good", Value::Null)
+    }
+
+    /// The same with another key and further arguments.
+    pub(crate) fn call_with(&self, path: &str, model: &str, key: &str, extra: Value) -> Call {
+        let base_url =
+            if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.origin) };
+        let extra = extra.as_object().cloned().unwrap_or_default();
+        Call {
+            network: Arc::clone(&self.network),
+            endpoint: Arc::new(Endpoint {
+                model: model.to_owned(),
+                api_key: Some(Secret::from(key)),
+                base_url: Some(base_url),
+                language: None,
+                voice: None,
+                extra,
+            }),
+            tap: Arc::clone(&self.recorder) as Arc<dyn Tap>,
+            connect_timeout: Duration::from_secs(5),
+        }
+    }
+
+    /// What the meter was told.
+    pub(crate) fn notes(&self) -> Notes {
+        self.recorder.notes().clone()
+    }
+
+    /// A quantity the provider reported.
+    pub(crate) fn reported(&self, quantity: Quantity) -> Option<u64> {
+        self.notes().reported.value(quantity)
+    }
+
+    /// A number of the only row of the simulators' meter.
+    pub(crate) fn billed(&self, name: &str) -> u64 {
+        let rows = serde_json::to_value(self.sim.meter().rows()).unwrap();
+        let rows = rows.as_array().unwrap();
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        rows[0][name].as_u64().unwrap()
+    }
+
+    /// How the last request ended, once it has.
+    pub(crate) async fn outcome(&self) -> String {
+        for _ in 0..500 {
+            let ended = serde_json::to_value(self.sim.meter().requests()).unwrap();
+            if let Some(last) = ended.as_array().unwrap().last() {
+                return last["outcome"].as_str().unwrap().to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the request never ended")
+    }
+}
+
+/// A server that answers one request with these bytes and closes; gives its origin, and what it was sent.
+pub(crate) async fn answer_once(answer: impl Into<Vec<u8>>) -> (String, tokio::task::JoinHandle<String>) {
+    let answer = answer.into();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let task = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        loop {
+            let mut piece = [0; 4096];
+            let length = stream.read(&mut piece).await.unwrap();
+            request.extend(&piece[..length]);
+            let text = String::from_utf8_lossy(&request).to_lowercase();
+            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            let wanted = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+            if wanted.is_none_or(|wanted| body.len() >= wanted.parse().unwrap()) {
+                break;
+            }
+        }
+        stream.write_all(&answer).await.unwrap();
+        stream.shutdown().await.unwrap();
+        String::from_utf8(request).unwrap()
+    });
+    (origin, task)
+}
+
+/// An HTTP answer with a body that ends with the connection.
+pub(crate) fn http_answer(content_type: &str, body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\nconnection: close\r\n\r\n{body}")
+}
