@@ -4,6 +4,9 @@ use crate::{Engine, Error, attempt::Attempt, clock, target::Target};
 use std::sync::Arc;
 use vg_core::RequestId;
 
+/// Facts without a column, by name.
+pub type Facts = Arc<[(&'static str, Box<str>)]>;
+
 /// What a request is booked to, as it was when the request was made.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
@@ -19,6 +22,8 @@ pub struct Scope {
     pub request_id: Option<RequestId>,
     /// A health probe, not a conversation's request.
     pub probe: bool,
+    /// Further facts for the line, such as the LiveKit room, by name.
+    pub facts: Option<Facts>,
 }
 
 /// What an attempt asks of its model, as it stands when the attempt starts: options may have changed since the

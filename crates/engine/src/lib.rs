@@ -15,7 +15,7 @@ mod shared;
 mod tap;
 mod target;
 
-pub use admit::{Options, Scope};
+pub use admit::{Facts, Options, Scope};
 pub use attempt::Attempt;
 pub use call::{ChatCall, ListenCall, SpeakCall};
 pub use clock::now;
@@ -28,7 +28,7 @@ pub use target::Target;
 
 use shared::Shared;
 use std::{collections::HashMap, sync::Arc, time::Duration};
-use vg_core::config::Config;
+use vg_core::{RequestId, config::Config};
 
 /// What an engine is opened with. The environment comes in as a map: nothing below the edges reads it.
 #[derive(Debug)]
@@ -78,6 +78,14 @@ impl Engine {
     /// When the kernel gives no randomness.
     pub fn mint_session_id(&self) -> Result<String, Error> {
         clock::session_id(clock::now())
+    }
+
+    /// Mints the id of a request: its attempts share it.
+    ///
+    /// # Errors
+    /// When the kernel gives no randomness.
+    pub fn mint_request_id(&self) -> Result<RequestId, Error> {
+        clock::request_id(clock::now())
     }
 
     /// Waits, at most `timeout`, until every line booked so far is durable. Returns how many still are not.

@@ -202,8 +202,9 @@ fn line(
     }
 }
 
-/// Facts that have no column: language, voice, why there is no cost.
+/// Facts that have no column: language, voice, why there is no cost, what the scope adds.
 fn metadata(attempt: &Attempt, unpriced: Option<&str>) -> Option<Box<str>> {
+    let added = attempt.scope.facts.iter().flat_map(|facts| facts.iter());
     let facts = [
         ("language", attempt.options.language.as_deref()),
         ("voice", attempt.options.voice.as_deref()),
@@ -211,6 +212,7 @@ fn metadata(attempt: &Attempt, unpriced: Option<&str>) -> Option<Box<str>> {
     ];
     let known: serde_json::Map<_, _> = facts
         .into_iter()
+        .chain(added.map(|(name, value)| (*name, Some(&**value))))
         .filter_map(|(name, value)| Some((name.to_owned(), serde_json::Value::from(value?))))
         .collect();
     (!known.is_empty()).then(|| serde_json::Value::Object(known).to_string().into_boxed_str())

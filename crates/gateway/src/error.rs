@@ -211,6 +211,11 @@ impl IntoResponse for Error {
     }
 }
 
+/// The error that a response tells, if it tells one.
+pub(crate) fn refusal(response: &Response) -> Option<&Error> {
+    response.extensions().get::<Unwritten>().map(|Unwritten(error)| &**error)
+}
+
 /// Writes an error response in the desk's shape; anything else passes.
 pub(crate) fn in_desk_shape(mut response: Response, method: &Method, path: &str) -> Response {
     match response.extensions_mut().remove::<Unwritten>() {
@@ -223,6 +228,10 @@ impl From<vg_engine::Error> for Error {
     fn from(error: vg_engine::Error) -> Self {
         match error.kind() {
             Kind::Internal => Error::internal(&error),
+            // What a client asks for by name is there or is not.
+            Kind::BadRequest => {
+                Error::not_found(error.to_string()).with_code("model_not_found").about("model")
+            }
             kind => Error::new(kind, error.to_string()),
         }
     }

@@ -4,11 +4,14 @@ use crate::{Error, Keys, Limits, SetupError, auth::Verifier, occupancy::Occupanc
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use vg_core::{Kind, config::Config};
+use vg_core::{
+    Kind,
+    config::{Config, env::active_project},
+};
 use vg_engine::Engine;
 
 /// What a gateway is made of.
@@ -31,21 +34,33 @@ pub struct Setup {
     pub limits: Limits,
 }
 
+/// What a reload replaces.
+struct Current {
+    config: Arc<Config>,
+    default_project: Arc<str>,
+}
+
+impl Current {
+    fn of(config: Config, variables: &HashMap<String, String>) -> Result<Current, SetupError> {
+        let default_project = active_project(&config, &|name| variables.get(name).cloned())?.into();
+        Ok(Current { config: Arc::new(config), default_project })
+    }
+}
+
 /// The server's state, shared by all handlers.
 pub struct Gateway {
     pub(crate) engine: Arc<Engine>,
     pub(crate) limits: Limits,
-    #[expect(dead_code, reason = "for the desk routes")]
     pub(crate) variables: HashMap<String, String>,
-    #[expect(dead_code, reason = "for the desk routes")]
     pub(crate) database_url: Option<String>,
-    #[expect(dead_code, reason = "for the desk routes")]
     pub(crate) temporary: PathBuf,
     pub(crate) version: &'static str,
     pub(crate) occupancy: Arc<Occupancy>,
-    config: RwLock<Arc<Config>>,
+    current: RwLock<Current>,
     verifier: Verifier,
     started: Instant,
+    /// In epoch seconds.
+    started_at: i64,
     /// No new calls.
     draining: CancellationToken,
     /// No calls at all.
@@ -61,6 +76,7 @@ impl Gateway {
     /// When static keys are configured and all are empty.
     pub fn new(setup: Setup) -> Result<Arc<Gateway>, SetupError> {
         let Setup { engine, keys, config, variables, database_url, temporary, version, limits } = setup;
+        let current = Current::of(config.clone(), &variables)?;
         let verifier = Verifier::new(keys, &config, &|name| variables.get(name).cloned())?;
         Ok(Arc::new(Gateway {
             engine,
@@ -70,9 +86,10 @@ impl Gateway {
             temporary,
             version,
             occupancy: Arc::default(),
-            config: RwLock::new(Arc::new(config)),
+            current: RwLock::new(current),
             verifier,
             started: Instant::now(),
+            started_at: vg_engine::now().0 / 1_000_000,
             draining: CancellationToken::new(),
             stopped: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -86,13 +103,23 @@ impl Gateway {
     /// When static keys are configured and all are empty; the old configuration then holds.
     pub fn reload(&self, config: Config) -> Result<(), SetupError> {
         self.verifier.reload(&config)?;
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        let current = Current::of(config, &self.variables)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
         Ok(())
     }
 
     /// The configuration that holds now.
     pub fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.current().config)
+    }
+
+    /// The project of requests whose key names none.
+    pub(crate) fn default_project(&self) -> Arc<str> {
+        Arc::clone(&self.current().default_project)
+    }
+
+    fn current(&self) -> RwLockReadGuard<'_, Current> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many static keys are configured.
@@ -122,11 +149,15 @@ impl Gateway {
         self.started.elapsed().as_secs_f64()
     }
 
+    /// When the server started, in epoch seconds.
+    pub(crate) const fn started_at(&self) -> i64 {
+        self.started_at
+    }
+
     /// Whether calls are still taken.
     ///
     /// # Errors
     /// When the server is about to stop.
-    #[expect(dead_code, reason = "for the inference routes")]
     pub(crate) fn admit(&self) -> Result<(), Error> {
         if self.draining.is_cancelled() {
             return Err(Error::new(Kind::Unavailable, "the server is stopping").with_code("draining"));

@@ -1,5 +1,4 @@
 //! Who is in: calls that run, and sockets by key. Guards, so that nothing is counted after it ended.
-#![expect(dead_code, reason = "the routes that count come with the engine's calls")]
 
 use crate::Error;
 use std::{

@@ -6,20 +6,23 @@
 mod cache;
 mod jwt;
 
-use crate::{Error, Gateway, Keys, KeysError, LivekitKey, SetupError, VirtualKey, error::in_desk_shape};
+use crate::{
+    Error, Gateway, Keys, KeysError, LivekitKey, SetupError, VirtualKey,
+    error::{in_desk_shape, refusal},
+};
 use axum::{
     extract::{FromRequestParts, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use cache::Cache;
-use http::{HeaderMap, Method, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
 use jwt::{Token, Wrong};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, PoisonError, RwLock};
 use subtle::ConstantTimeEq;
 use vg_core::{
-    Kind,
+    Kind, RequestId,
     config::{Config, Scope, env::VOICEGW_API_KEY},
 };
 
@@ -50,11 +53,13 @@ pub struct Caller {
     pub key: Option<Arc<str>>,
     /// What it may do.
     pub rights: Rights,
+    /// The request it makes, on the inference routes: told to the client, and the ledger's `request_id`.
+    pub request_id: Option<RequestId>,
 }
 
 impl Caller {
-    const fn nobody() -> Caller {
-        Caller { project: None, tenant: None, key: None, rights: Rights::ALL }
+    const fn new(key: Option<Arc<str>>, rights: Rights) -> Caller {
+        Caller { project: None, tenant: None, key, rights, request_id: None }
     }
 }
 
@@ -127,7 +132,7 @@ impl StaticKeys {
 }
 
 fn static_caller(name: &str, rights: Rights) -> Caller {
-    Caller { project: None, tenant: None, key: Some(name.into()), rights }
+    Caller::new(Some(name.into()), rights)
 }
 
 /// Turns tokens into callers.
@@ -203,7 +208,7 @@ impl Verifier {
         };
         let Some(token) = token else {
             return match self.is_open().await? {
-                true => Ok(Caller::nobody()),
+                true => Ok(Caller::new(None, Rights::ALL)),
                 false => Err(refused("a key is required: send `Authorization: Bearer <key>`")),
             };
         };
@@ -214,7 +219,7 @@ impl Verifier {
             return self.virtual_caller(token).await;
         }
         if self.is_open().await? {
-            return Ok(Caller::nobody());
+            return Ok(Caller::new(None, Rights::ALL));
         }
         if Token::is_like(token) {
             return self.livekit_caller(token).await;
@@ -229,7 +234,8 @@ impl Verifier {
         };
         // A tenant's key does not manage.
         let rights = Rights { write: key.tenant.is_none(), ..Rights::ALL };
-        Ok(Caller { project: key.project, tenant: key.tenant, key: Some(key.id), rights })
+        let (project, tenant) = (key.project, key.tenant);
+        Ok(Caller { project, tenant, ..Caller::new(Some(key.id), rights) })
     }
 
     async fn livekit_caller(&self, token: &str) -> Result<Caller, Error> {
@@ -244,8 +250,7 @@ impl Verifier {
         Ok(Caller {
             project: Some(pair.project),
             tenant: pair.tenant,
-            key: Some(api_key.into()),
-            rights: Rights::INFERENCE,
+            ..Caller::new(Some(api_key.into()), Rights::INFERENCE)
         })
     }
 }
@@ -256,29 +261,46 @@ fn wrong(wrong: Wrong) -> Error {
 }
 
 /// The token of an `Authorization` header.
-fn bearer(value: &http::HeaderValue) -> Option<&str> {
+fn bearer(value: &HeaderValue) -> Option<&str> {
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-/// The layer of the inference routes: a key that may call models. Errors are written in OpenAI's shape.
+/// The names a request's id is told under: OpenAI's clients read the first, LiveKit's the second.
+const REQUEST_ID: [HeaderName; 2] =
+    [HeaderName::from_static("x-request-id"), HeaderName::from_static("x-livekit-request-id")];
+
+/// The layer of the inference routes: a key that may call models, and an id for the request. Errors are written in
+/// OpenAI's shape.
 pub(crate) async fn inference(
     State(gateway): State<Arc<Gateway>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = match gateway.verifier().caller(request.headers()).await {
-        Ok(caller) if caller.rights.infer => caller,
-        Ok(_) => return Error::new(Kind::Forbidden, "this key may not call models").into_response(),
-        Err(error) => {
-            // A LiveKit client never reads why a handshake was refused.
-            tracing::warn!(path = request.uri().path(), %error, "refused a request");
-            return error.into_response();
-        }
+    let request_id = match gateway.engine().mint_request_id() {
+        Ok(request_id) => request_id,
+        Err(error) => return Error::from(error).into_response(),
     };
-    request.extensions_mut().insert(caller);
-    next.run(request).await
+    let path = request.uri().path().to_owned();
+    let mut response = match gateway.verifier().caller(request.headers()).await {
+        Ok(caller) if caller.rights.infer => {
+            request.extensions_mut().insert(Caller { request_id: Some(request_id), ..caller });
+            next.run(request).await
+        }
+        Ok(_) => Error::new(Kind::Forbidden, "this key may not call models").into_response(),
+        Err(error) => error.into_response(),
+    };
+    if let Some(error) = refusal(&response) {
+        // A LiveKit client never reads why a handshake was refused.
+        tracing::warn!(path, status = error.status(), request.id = %request_id, "refused: {error}");
+    }
+    if let Ok(id) = HeaderValue::from_str(&request_id.to_string()) {
+        for name in REQUEST_ID {
+            response.headers_mut().insert(name, id.clone());
+        }
+    }
+    response
 }
 
 /// The layer of what both clients of models and readers of the desk may ask, such as the list of models.
