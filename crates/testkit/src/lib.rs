@@ -1,3 +1,4 @@
 //! What tests of several crates need. Named from `[dev-dependencies]` alone.
 
+pub mod fuzz;
 pub mod ledger;
