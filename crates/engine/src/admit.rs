@@ -24,6 +24,8 @@ pub struct Scope {
     pub probe: bool,
     /// Further facts for the line, such as the LiveKit room, by name.
     pub facts: Option<Facts>,
+    /// The model asked for, if the attempt goes to a fallback of it.
+    pub fallback_from: Option<Arc<str>>,
 }
 
 /// What an attempt asks of its model, as it stands when the attempt starts: options may have changed since the

@@ -92,6 +92,12 @@ impl Attempt {
         }
     }
 
+    /// What a chat model wrote, if the provider did not report what that was in tokens.
+    pub(crate) fn unreported_text(&self) -> Option<String> {
+        let meter = self.meter();
+        (!meter.has_reported_tokens() && !meter.text().is_empty()).then(|| meter.text().to_owned())
+    }
+
     /// Ends the attempt and books it; the first call counts. Returns what was booked, `None` if it was settled
     /// before or belongs to another process.
     pub fn settle(&self, outcome: Outcome<'_>) -> Option<&Settled> {

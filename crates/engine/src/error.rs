@@ -26,6 +26,14 @@ pub enum Error {
         /// The environment variable.
         variable: &'static str,
     },
+    /// The gateway cannot call this provider for this modality.
+    #[error("the gateway has no {modality} client for {provider} yet")]
+    NoClient {
+        /// The provider's type.
+        provider: String,
+        /// The modality asked for.
+        modality: vg_core::Modality,
+    },
     /// A value of the configuration is needed whose variable is not set.
     #[error(transparent)]
     Unset(#[from] Unset),
@@ -41,7 +49,7 @@ impl Error {
     /// The kind of this error.
     pub fn kind(&self) -> Kind {
         match self {
-            Error::Model(_) | Error::UnknownProvider(_) => Kind::BadRequest,
+            Error::Model(_) | Error::UnknownProvider(_) | Error::NoClient { .. } => Kind::BadRequest,
             Error::MissingKey { .. } | Error::Unset(_) => Kind::Unauthenticated,
             Error::Randomness(_) => Kind::Internal,
             Error::Store(error) => error.kind(),

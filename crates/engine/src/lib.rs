@@ -17,12 +17,12 @@ mod target;
 
 pub use admit::{Facts, Options, Scope};
 pub use attempt::Attempt;
-pub use call::{ChatCall, ListenCall, SpeakCall};
+pub use call::{ChatCall, Drained, ListenCall, SpeakCall};
 pub use clock::now;
 pub use error::Error;
 pub use meter::{Meter, Reading};
 pub use resolve::Ask;
-pub use route::{Candidate, Fallback, Plan, Wishes};
+pub use route::{Candidate, Fallback, Patience, Plan, Wishes, health::Circuit};
 pub use settle::{ChatText, Outcome, Settled};
 pub use target::Target;
 
@@ -42,7 +42,7 @@ pub struct Setup {
 }
 
 /// One engine serves a process. It is cheap to share and never crosses a fork: a child opens its own.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
 }
@@ -96,6 +96,17 @@ impl Engine {
     /// How many lines of this process are durable: a `kill -9` after this returned loses none of them.
     pub fn durable_lines(&self) -> u64 {
         self.shared.writer.as_ref().map_or(0, vg_store::Writer::watermark)
+    }
+
+    /// Takes another configuration from now on. Calls in flight keep their plan; the ledger's place and what
+    /// `observability` says stay those of the start.
+    pub fn reload(&self, config: Config) {
+        self.shared.set_config(config);
+    }
+
+    /// The models that calls are kept away from.
+    pub fn health(&self) -> Vec<(Arc<str>, Circuit)> {
+        self.shared.health.snapshot()
     }
 
     /// Settles every open attempt as cancelled and flushes. The engine stays usable.

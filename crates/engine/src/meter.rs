@@ -182,6 +182,11 @@ impl Meter {
         &self.output_text
     }
 
+    /// Whether the provider's usage message came.
+    pub fn has_reported_tokens(&self) -> bool {
+        self.reported.get(Quantity::OutputTokens).is_some()
+    }
+
     /// Audio the provider made arrived.
     pub fn received_audio(&mut self, nanos: u64) {
         self.output();

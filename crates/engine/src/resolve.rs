@@ -55,7 +55,7 @@ impl Engine {
     /// A string that leads nowhere, a modality the provider lacks, a key that is not to be found, a variable that
     /// is needed and not set.
     pub fn resolve(&self, ask: &Ask<'_>) -> Result<Arc<Target>, Error> {
-        let config = &self.shared.config;
+        let config = &*self.shared.config();
         let given = match ask.model.filter(|model| *model != "auto") {
             Some(model) => with_provider(model, ask.provider),
             None => model::default_model(config, ask.project, ask.modality)?.to_owned(),
@@ -105,7 +105,7 @@ impl Engine {
         let Some(variable) = provider.key_variable() else { return Ok(None) };
         let id = &resolved.provider_id;
         let lookup = |name: &str| self.shared.variable(name);
-        match self.shared.config.api_key(ask.project, id, Some(variable), &lookup)? {
+        match self.shared.config().api_key(ask.project, id, Some(variable), &lookup)? {
             Some(key) => Ok(Some(key)),
             None => {
                 Err(Error::MissingKey { provider: id.clone(), project: ask.project.to_owned(), variable })

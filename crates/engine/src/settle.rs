@@ -28,12 +28,14 @@ pub struct Outcome<'a> {
     pub error: Option<LineError>,
     /// The text to estimate tokens from, when there is no usage message.
     pub chat: Option<ChatText<'a>>,
+    /// A fact for the line, by name, such as that it lost to a hedge.
+    pub note: Option<(&'static str, &'static str)>,
 }
 
 impl Outcome<'_> {
     /// An outcome with nothing more to say.
     pub const fn new(status: Status) -> Self {
-        Outcome { status, error: None, chat: None }
+        Outcome { status, error: None, chat: None, note: None }
     }
 }
 
@@ -194,16 +196,16 @@ fn line(
         pricing_source: price.pricing_source,
         price_book: price.price_book,
         status: outcome.status,
-        fallback_from: None,
+        fallback_from: attempt.scope.fallback_from.clone(),
         error: outcome.error.clone(),
         sockets: reading.sockets,
         probe: attempt.scope.probe,
-        metadata: metadata(attempt, price.unpriced.as_deref()),
+        metadata: metadata(attempt, outcome, price.unpriced.as_deref()),
     }
 }
 
-/// Facts that have no column: language, voice, why there is no cost, what the scope adds.
-fn metadata(attempt: &Attempt, unpriced: Option<&str>) -> Option<Box<str>> {
+/// Facts that have no column: language, voice, why there is no cost, what the scope and the outcome add.
+fn metadata(attempt: &Attempt, outcome: &Outcome<'_>, unpriced: Option<&str>) -> Option<Box<str>> {
     let added = attempt.scope.facts.iter().flat_map(|facts| facts.iter());
     let facts = [
         ("language", attempt.options.language.as_deref()),
@@ -213,6 +215,7 @@ fn metadata(attempt: &Attempt, unpriced: Option<&str>) -> Option<Box<str>> {
     let known: serde_json::Map<_, _> = facts
         .into_iter()
         .chain(added.map(|(name, value)| (*name, Some(&**value))))
+        .chain(outcome.note.map(|(name, value)| (name, Some(value))))
         .filter_map(|(name, value)| Some((name.to_owned(), serde_json::Value::from(value?))))
         .collect();
     (!known.is_empty()).then(|| serde_json::Value::Object(known).to_string().into_boxed_str())

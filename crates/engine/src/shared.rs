@@ -1,16 +1,18 @@
 //! What every attempt of an engine shares: the configuration, the price book, the way to the ledger.
 
-use crate::{Error, Setup, attempt::Attempt, settle::Outcome};
+use crate::{Error, Setup, attempt::Attempt, call::Calls, route::health::Health, settle::Outcome};
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak},
 };
 use vg_core::{
     AttemptId, Money, Quantity, Status, UnixMicros, Usage,
+    call::Failure,
     config::{Config, env::VOICEGW_AGENT_ID},
     decimal::Decimal,
     price::{self, Book, PriceUsage, Timestamp},
 };
+use vg_providers::client::Network;
 use vg_store::Writer;
 
 /// Names that many lines share.
@@ -25,7 +27,7 @@ pub(crate) struct Names {
 /// The engine's state. Immutable but for the register of open attempts.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) config: Config,
+    config: RwLock<Arc<Config>>,
     variables: HashMap<String, String>,
     pub(crate) default_project: String,
     pub(crate) agent_id: Option<Arc<str>>,
@@ -35,6 +37,11 @@ pub(crate) struct Shared {
     pub(crate) tracks_latency: bool,
     /// Time to first byte above which a request is slow, in microseconds.
     pub(crate) warns_above_micros: Option<u64>,
+    /// Which models answer.
+    pub(crate) health: Health,
+    /// The calls that run.
+    pub(crate) calls: Calls,
+    network: OnceLock<Result<Arc<Network>, Failure>>,
     /// Attempts not settled yet, for an exit that drops nothing.
     open: Mutex<HashMap<AttemptId, Weak<Attempt>>>,
 }
@@ -66,10 +73,31 @@ impl Shared {
             logs_requests: observed.request_logging,
             tracks_latency,
             warns_above_micros: tracks_latency.then_some(threshold),
-            config,
+            config: RwLock::new(Arc::new(config)),
             variables,
+            health: Health::default(),
+            calls: Calls::default(),
+            network: OnceLock::new(),
             open: Mutex::default(),
         })
+    }
+
+    /// The configuration that holds now.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_config(&self, config: Config) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// The connections to providers, made on the first call: an agent that embeds us never makes them.
+    pub(crate) fn network(&self) -> Result<Arc<Network>, Failure> {
+        let open = || {
+            let failed = |error| Failure::dropped(format!("TLS cannot be set up: {error}"));
+            Network::new().map(Arc::new).map_err(failed)
+        };
+        self.network.get_or_init(open).clone()
     }
 
     pub(crate) fn variable(&self, name: &str) -> Option<String> {

@@ -144,7 +144,7 @@ impl Attempt {
             _ => None,
         };
         let is_long = chat.is_some();
-        let outcome = Outcome { status, error, chat };
+        let outcome = Outcome { error, chat, ..Outcome::new(status) };
         if is_long {
             // Counting tokens of a long chat takes milliseconds; other threads may run meanwhile.
             py.detach(|| self.inner.settle(outcome));

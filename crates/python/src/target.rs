@@ -92,7 +92,7 @@ impl Target {
             turn,
             request_id,
             probe,
-            facts: None,
+            ..Scope::default()
         };
         let options = Options { model, language, voice, streaming };
         let inner = self.engine.admit(&self.inner, scope, options).map_err(|error| errors::engine(&error))?;

@@ -26,11 +26,11 @@ pub use project::{
 };
 pub use providers::{Model, PerModality, Provider, Stack};
 pub use running::{
-    ApiKey, Auth, CostTracking, Ingest, Latency, Listener, Observability, Retention, Scope, Workers,
+    ApiKey, Auth, CostTracking, Failover, Ingest, Latency, Listener, Observability, Retention, Scope, Workers,
 };
 pub use text::{Extra, Secret, Text, Unset, masked};
 
-use crate::provider;
+use crate::{Modality, provider};
 use indexmap::IndexMap;
 use links::Target;
 use reader::{Context, Reader, Unknown};
@@ -51,6 +51,8 @@ pub struct Config {
     pub default_project: Text,
     /// What is tried in turn.
     pub fallbacks: PerModality<Vec<Text>>,
+    /// When a call moves on along its chain.
+    pub failover: Failover,
     /// Projects by id.
     pub projects: IndexMap<String, Project>,
     /// What is observed.
@@ -124,6 +126,12 @@ impl Config {
         &self.inert
     }
 
+    /// What is tried in turn for a project: its own chain, else the shared one.
+    pub fn chain(&self, project: &str, modality: Modality) -> &[Text] {
+        let own = self.projects.get(project).map(|project| project.fallbacks.get(modality));
+        own.filter(|chain| !chain.is_empty()).unwrap_or_else(|| self.fallbacks.get(modality))
+    }
+
     /// The project of requests that name none.
     ///
     /// # Errors
@@ -187,6 +195,7 @@ impl Config {
             fallbacks: s.section("fallbacks", Unknown::Warn, "what is tried in turn, by modality", |s| {
                 providers::chains(s, Target::Model)
             }),
+            failover: running::failover(s),
             projects: s
                 .named("projects", "my-project", Unknown::Refuse, "projects by id", |_, s| Project::read(s)),
             observability: running::observability(s),
@@ -202,7 +211,7 @@ impl Config {
             inert: Vec::new(),
         };
         s.points_to("default_project", Target::Project);
-        s.without_effect(&["fallbacks", "rate_limits", "dashboard"]);
+        s.without_effect(&["rate_limits", "dashboard"]);
         s.without_effect(&["ingest", "retention", "workers"]);
         reader.finish(Unknown::Refuse);
         config.projects.entry(DEFAULT_PROJECT.to_owned()).or_insert_with(Project::built_in);

@@ -31,6 +31,8 @@ pub struct Project {
     pub tags: Vec<Text>,
     /// The model of each modality used when a request names none.
     pub default_models: PerModality<Option<Text>>,
+    /// What is tried in turn; an empty chain is the shared one.
+    pub fallbacks: PerModality<Vec<Text>>,
     /// The project's own accounts, which replace the shared ones.
     pub providers: IndexMap<String, Provider>,
     /// How turns and silences are measured.
@@ -190,6 +192,9 @@ impl Project {
                 llm: model(s, "llm_model", "the LLM when a request names none"),
                 tts: model(s, "tts_model", "the TTS model when a request names none"),
             },
+            fallbacks: s.section("fallbacks", Unknown::Refuse, "in place of the shared chains", |s| {
+                chains(s, Target::Model)
+            }),
             providers: providers(s, "the project's own accounts; one replaces the shared one of the same id"),
             metrics: s.section("metrics", Unknown::Refuse, "how turns and silences are measured", metrics),
             replay: s.section("replay", Unknown::Refuse, "what is kept to replay a conversation", replay),

@@ -87,6 +87,52 @@ pub(super) fn latency(s: &mut Reader<'_>) -> Latency {
     })
 }
 
+/// When a call moves on to its next candidate. Times are in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failover {
+    /// How long a provider may take to accept a call.
+    pub connect_timeout_ms: u32,
+    /// How long a chat may take to its first token.
+    pub first_token_ms: u32,
+    /// How long speech may take to its first audio, from the first text.
+    pub first_audio_ms: u32,
+    /// How long somebody may speak before anything is heard of it.
+    pub transcript_ms: u32,
+    /// After how long a second candidate is asked the same; 0 is never.
+    pub hedge_after_ms: u32,
+    /// How often one candidate is tried again before the next one.
+    pub retries: u32,
+    /// Failures in a row after which a model is left alone.
+    pub breaker_failures: u32,
+    /// For how many seconds it is.
+    pub breaker_cooldown_seconds: u32,
+}
+
+pub(super) fn failover(s: &mut Reader<'_>) -> Failover {
+    s.section("failover", Unknown::Refuse, "when the gateway moves on to the next model of a chain", |s| {
+        Failover {
+            connect_timeout_ms: s.integer("connect_timeout_ms", 5_000, 1.., "to accept a call"),
+            first_token_ms: s.integer("first_token_ms", 8_000, 1.., "to the first token of a chat"),
+            first_audio_ms: s.integer("first_audio_ms", 5_000, 1.., "from the first text to the first audio"),
+            transcript_ms: s.integer("transcript_ms", 4_000, 1.., "of speech without a word heard of it"),
+            hedge_after_ms: s.integer(
+                "hedge_after_ms",
+                0,
+                0..,
+                "without a token, after which the next model is asked too; 0 is never",
+            ),
+            retries: s.integer("retries", 1, 0.., "further tries of one model before the next one"),
+            breaker_failures: s.integer(
+                "breaker_failures",
+                5,
+                1..,
+                "failures in a row after which a model is left alone",
+            ),
+            breaker_cooldown_seconds: s.integer("breaker_cooldown_seconds", 15, 1.., "for how long it is"),
+        }
+    })
+}
+
 /// An address to listen on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listener {

@@ -148,7 +148,7 @@ fn sections_without_effect_are_named_once_each() {
         inert,
         "projects.acme.daily_budget projects.acme.budget_action projects.acme.metrics projects.acme.replay \
          projects.acme.tenant projects.acme.routing projects.acme.branding projects.acme.guardrails \
-         cost_tracking.daily_budget_alert cost_tracking.storage auth.cors_origins fallbacks rate_limits \
+         cost_tracking.daily_budget_alert cost_tracking.storage auth.cors_origins rate_limits \
          dashboard ingest retention workers"
     );
     assert!(read("default_project: default").config.inert_sections().is_empty());

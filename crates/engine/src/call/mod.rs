@@ -4,7 +4,14 @@
 //! goes (drops its end), the provider's stream is cancelled, and what was metered is settled. Each try of a
 //! candidate is an attempt, thus a line of the ledger; the attempts of one call share a request id.
 
+mod batch;
+mod llm;
+mod tries;
+
+use crate::Engine;
+use std::{future::Future, time::Duration};
 use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vg_core::call::{ChatPiece, Failure, Heard, ListenInput, Spoken};
 
 /// A chat in progress. Dropping it cancels.
@@ -31,4 +38,50 @@ pub struct SpeakCall {
     pub input: mpsc::Sender<String>,
     /// What is spoken, with times from the first sample, whichever candidate speaks it.
     pub events: mpsc::Receiver<Result<Spoken, Failure>>,
+}
+
+/// The calls that run.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    tasks: TaskTracker,
+    /// Cancelled when every call must end now.
+    stop: CancellationToken,
+}
+
+impl Calls {
+    /// Runs a call in a task of its own. The task must end soon after [`Calls::stopped`] resolves.
+    pub(crate) fn spawn(&self, call: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(call);
+    }
+
+    /// Resolves when every call must end.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + '_ {
+        self.stop.cancelled()
+    }
+}
+
+/// How a drain ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Calls that ended by themselves within the grace.
+    pub finished: usize,
+    /// Calls that were cancelled after it.
+    pub cancelled: usize,
+}
+
+impl Engine {
+    /// Waits for the calls that run, at most `grace`, then cancels and settles the rest. Whoever asks for calls must
+    /// have stopped before.
+    pub async fn drain(&self, grace: Duration) -> Drained {
+        let calls = &self.shared.calls;
+        let running = calls.tasks.len();
+        calls.tasks.close();
+        let cancelled = match tokio::time::timeout(grace, calls.tasks.wait()).await {
+            Ok(()) => 0,
+            Err(_) => calls.tasks.len(),
+        };
+        calls.stop.cancel();
+        calls.tasks.wait().await;
+        Drained { finished: running.saturating_sub(cancelled), cancelled }
+    }
 }

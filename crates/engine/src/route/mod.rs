@@ -1,8 +1,13 @@
 //! Stage `route`: a target and its fallbacks into a [`Plan`], the candidates in the order they are tried.
 
+pub(crate) mod health;
+mod plan;
+
 use crate::target::Target;
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
+use vg_core::config::Failover;
+use vg_providers::client::Clients;
 
 /// A model named by the request to fall back on.
 #[derive(Debug, Clone, Default)]
@@ -27,10 +32,12 @@ pub struct Wishes {
 }
 
 /// One candidate.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Candidate {
     /// The model at its provider.
     pub target: Arc<Target>,
+    /// How the provider is called.
+    pub clients: Clients,
     /// The provider's own options, if this candidate has its own instead of the request's.
     pub extra: Option<Map<String, Value>>,
 }
@@ -40,8 +47,47 @@ pub struct Candidate {
 pub struct Plan {
     /// At least one.
     pub candidates: Vec<Candidate>,
-    /// How long an attempt may take to be accepted.
-    pub timeout: Duration,
-    /// How often a candidate is tried again before the next one.
+    /// The model string asked for, as the ledger names a model: what a line served by another one names as
+    /// `fallback_from`.
+    pub asked: Arc<str>,
+    /// How long to wait for what.
+    pub patience: Patience,
+}
+
+/// How long a call waits before it moves on, and how often it tries again.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For an attempt to be accepted.
+    pub connect: Duration,
+    /// For the first token of a chat.
+    pub first_token: Duration,
+    /// For the first audio, from the first text.
+    pub first_audio: Duration,
+    /// For a transcript, of speech.
+    pub transcript: Duration,
+    /// For a first token before the next candidate is asked too; none is never.
+    pub hedge: Option<Duration>,
+    /// Further tries of one candidate.
     pub retries: u32,
+}
+
+impl Patience {
+    /// What the owner configured, and what the request wishes over it.
+    pub fn new(failover: &Failover, wishes: &Wishes) -> Patience {
+        let millis = |millis: u32| Duration::from_millis(u64::from(millis));
+        Patience {
+            connect: wishes.timeout.unwrap_or_else(|| millis(failover.connect_timeout_ms)),
+            first_token: millis(failover.first_token_ms),
+            first_audio: millis(failover.first_audio_ms),
+            transcript: millis(failover.transcript_ms),
+            hedge: (failover.hedge_after_ms > 0).then(|| millis(failover.hedge_after_ms)),
+            retries: wishes.retries.unwrap_or(failover.retries),
+        }
+    }
+}
+
+impl std::fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.target.fmt(f)
+    }
 }

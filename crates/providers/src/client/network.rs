@@ -31,6 +31,8 @@ use tokio_tungstenite::{
 use tokio_util::either::Either;
 use vg_core::call::Failure;
 
+/// How long a TCP connection may take, whatever the request may wait for.
+const CONNECT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(90);
 /// A message of a provider above this size is refused.
@@ -93,6 +95,12 @@ pub struct Network {
     tls: Arc<ClientConfig>,
 }
 
+impl std::fmt::Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Network")
+    }
+}
+
 impl Network {
     /// Connects nothing yet. Trusts the roots that browsers ship, and those of the system (`SSL_CERT_FILE`,
     /// `SSL_CERT_DIR` decide which), so that a proxy of the owner's that signs anew is trusted too.
@@ -109,6 +117,7 @@ impl Network {
             .with_no_client_auth();
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT));
         tcp.set_keepalive(Some(Duration::from_secs(30)));
         tcp.enforce_http(false);
         let https = HttpsConnectorBuilder::new()

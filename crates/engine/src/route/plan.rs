@@ -1,0 +1,101 @@
+//! Who is a candidate, and in which order.
+
+use super::{Candidate, Fallback, Patience, Plan, Wishes};
+use crate::{Ask, Engine, Error, target::Target};
+use std::sync::Arc;
+use vg_core::{Modality, config::Text, model};
+use vg_providers::registry;
+
+impl Engine {
+    /// The candidates for a request: the model asked for, then the fallbacks the request names, else those that
+    /// follow it in the project's chain. A fallback that cannot be called (no key, switched off, unknown) is left out
+    /// with a line in the log; one whose circuit is open goes to the end.
+    ///
+    /// # Errors
+    /// When the model asked for leads nowhere, or no candidate at all can be called.
+    pub fn plan(&self, ask: &Ask<'_>, wishes: &Wishes) -> Result<Plan, Error> {
+        let config = self.shared.config();
+        let asked = match ask.model.filter(|model| *model != "auto") {
+            Some(model) => model.to_owned(),
+            None => model::default_model(&config, ask.project, ask.modality)?.to_owned(),
+        };
+        let ask = Ask { model: Some(&asked), ..*ask };
+        let first = self.candidate(&ask);
+        // A model string that means nothing is the caller's mistake, whatever else might answer.
+        if let Err(error @ (Error::Model(_) | Error::UnknownProvider(_))) = first {
+            return Err(error);
+        }
+        let mut candidates = Vec::new();
+        let mut refusal = None;
+        let mut add = |candidate: Result<Candidate, Error>, name: &str| match candidate {
+            Ok(candidate) => candidates.push(candidate),
+            Err(error) => {
+                tracing::warn!(model = name, %error, "a candidate is left out");
+                refusal.get_or_insert(error);
+            }
+        };
+        let asked_id = first.as_ref().ok().map(|candidate| Arc::clone(&candidate.target.model_id));
+        add(first, &asked);
+        match &wishes.fallbacks {
+            Some(fallbacks) => {
+                for fallback in fallbacks {
+                    add(self.fallback(&ask, fallback), &fallback.model);
+                }
+            }
+            None => {
+                for name in following(config.chain(ask.project, ask.modality), &asked) {
+                    add(self.fallback(&ask, &Fallback { model: name.clone(), ..Fallback::default() }), &name);
+                }
+            }
+        }
+        if let (true, Some(refusal)) = (candidates.is_empty(), refusal) {
+            return Err(refusal);
+        }
+        // Stable: those that may be called keep their order, and so do those that may not.
+        candidates.sort_by_key(|candidate| self.shared.health.is_open(&candidate.target));
+        let asked = asked_id.unwrap_or_else(|| asked.as_str().into());
+        Ok(Plan { candidates, asked, patience: Patience::new(&config.failover, wishes) })
+    }
+
+    /// A fallback speaks the language asked for, in a voice of its own.
+    fn fallback(&self, ask: &Ask<'_>, fallback: &Fallback) -> Result<Candidate, Error> {
+        let ask = Ask {
+            model: Some(&fallback.model),
+            voice: fallback.voice.as_deref().filter(|voice| !voice.is_empty()),
+            provider: None,
+            api_key: None,
+            base_url: None,
+            ..*ask
+        };
+        let mut candidate = self.candidate(&ask)?;
+        candidate.extra = Some(fallback.extra.clone());
+        Ok(candidate)
+    }
+
+    fn candidate(&self, ask: &Ask<'_>) -> Result<Candidate, Error> {
+        let target = self.resolve(ask)?;
+        let clients = registry::clients(target.provider.id());
+        let is_offered = match ask.modality {
+            Modality::Stt => clients.stt.is_some(),
+            Modality::Llm => clients.llm.is_some(),
+            Modality::Tts => clients.tts.is_some(),
+        };
+        if !is_offered {
+            return Err(no_client(&target));
+        }
+        Ok(Candidate { target, clients, extra: None })
+    }
+}
+
+fn no_client(target: &Target) -> Error {
+    Error::NoClient { provider: target.provider_name.to_string(), modality: target.modality }
+}
+
+/// What follows `asked` in a chain; nothing, if it is no member.
+fn following(chain: &[Text], asked: &str) -> Vec<String> {
+    let names: Vec<&str> = chain.iter().filter_map(|name| name.get().ok()).collect();
+    match names.iter().position(|name| *name == asked) {
+        Some(position) => names.iter().skip(position + 1).map(|name| (*name).to_owned()).collect(),
+        None => Vec::new(),
+    }
+}
