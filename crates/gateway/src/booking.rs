@@ -34,6 +34,7 @@ pub(crate) fn scope(gateway: &Gateway, caller: &Caller, headers: &HeaderMap) -> 
         turn: None,
         request_id: Some(request_id),
         probe: false,
+        fallback_from: None,
         facts: (!facts.is_empty()).then(|| facts.into()),
     })
 }

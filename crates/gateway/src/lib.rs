@@ -12,6 +12,7 @@ mod gateway;
 mod keys;
 mod limits;
 mod occupancy;
+mod openai;
 mod router;
 mod routes;
 mod serve;

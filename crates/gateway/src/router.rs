@@ -1,8 +1,12 @@
 //! Which URL is whose. Every path of the server is here, once.
 
-use crate::{Error, Gateway, auth, error::in_desk_shape, routes};
+use crate::{Error, Gateway, auth, error::in_desk_shape, openai, routes};
 use axum::{
-    Router, extract::DefaultBodyLimit, middleware::from_fn_with_state, response::IntoResponse, routing::get,
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::from_fn_with_state,
+    response::IntoResponse,
+    routing::{get, post},
 };
 use http::{Method, Uri};
 use std::sync::Arc;
@@ -33,11 +37,13 @@ fn desk() -> Router<Arc<Gateway>> {
 /// Calls of models: a key that may infer; errors in OpenAI's shape.
 fn inference() -> Router<Arc<Gateway>> {
     Router::new()
+        .route("/v1/audio/speech", post(openai::speech::create))
+        .route("/v1/audio/transcriptions", post(openai::transcription::create))
 }
 
 /// What callers of models and readers of the desk may both ask.
 fn either() -> Router<Arc<Gateway>> {
-    Router::new()
+    Router::new().route("/v1/models", get(openai::models::list))
 }
 
 /// Also for LiveKit's `/bargein`, `/eot`, `/realtime`, `/live/sessions`, `/decisions` and `/avatar/sessions`, which
