@@ -31,7 +31,8 @@ pub fn engine(error: &Error) -> PyErr {
     let message = error.to_string();
     match error {
         Error::Model(CoreModelResolutionError::NotOffered { .. }) => PyNotImplementedError::new_err(message),
-        Error::Model(_) | Error::UnknownProvider(_) | Error::NoClient { .. } => ModelResolutionError::new_err(message)
+        Error::Model(_) | Error::UnknownProvider(_) | Error::NoClient { .. } => {
+            ModelResolutionError::new_err(message)
         }
         Error::MissingKey { .. } | Error::Unset(_) | Error::Randomness(_) | Error::Store(_) => {
             ConfigError::new_err(message)
