@@ -1,13 +1,27 @@
 //! Anthropic: the Messages API. <https://platform.claude.com/docs>, read 2026-11.
 
-use crate::shared::billing;
+mod answer;
+mod llm;
+mod request;
+#[cfg(feature = "sim")]
+pub(crate) mod sim;
+#[cfg(feature = "sim")]
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use crate::shared::{api_error::ErrorBody, billing};
 use vg_core::{
     Modality, Usage,
     provider::{Facts, PriceQuery, PriceRef, Provider},
 };
 
 /// How it is called.
-pub const CLIENTS: crate::client::Clients = crate::client::Clients { stt: None, llm: None, tts: None };
+pub const CLIENTS: crate::client::Clients =
+    crate::client::Clients { stt: None, llm: Some(&llm::Llm), tts: None };
+
+/// A failure the provider gave no reason for.
+const NO_REASON: ErrorBody = ErrorBody::Object { message: None, kind: None, code: None };
 
 /// The Anthropic provider.
 pub struct Anthropic;

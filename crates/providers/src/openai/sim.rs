@@ -2,12 +2,10 @@
 
 mod chat;
 mod mp3;
+mod prompt;
 mod realtime;
 mod speech;
-mod tokens;
 mod transcription;
-
-pub(crate) use tokens::{PromptCache, warm_up};
 
 use crate::sim::{Sim, bearer, json_response};
 use axum::{

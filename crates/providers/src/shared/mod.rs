@@ -1,7 +1,9 @@
 //! Common ground of the providers.
 
+pub mod api_error;
 pub mod billing;
 pub mod http;
+pub mod json_text;
 pub mod openai_compat;
 #[cfg(test)]
 pub mod recorder;

@@ -25,7 +25,8 @@ pub(crate) enum FaultKind {
 }
 
 /// What is served, and which of it tells its usage in the answer.
-const SERVED: [(&str, &[Modality], &[Modality]); 3] = [
+const SERVED: [(&str, &[Modality], &[Modality]); 4] = [
+    ("anthropic", &[Modality::Llm], &[Modality::Llm]),
     ("cartesia", &[Modality::Stt, Modality::Tts], &[]),
     ("deepgram", &[Modality::Stt, Modality::Tts], &[Modality::Stt]),
     ("openai", &Modality::ALL, &Modality::ALL),

@@ -1,5 +1,5 @@
-//! The provider simulators: one server on one port that plays Deepgram, OpenAI and Cartesia to their own clients
-//! and bills what it served.
+//! The provider simulators: one server on one port that plays Anthropic, Cartesia, Deepgram and OpenAI to their own
+//! clients and bills what it served.
 //!
 //! What the providers share lives here: the meter, the faults, the script, the pacing, the sounds. What each one
 //! says on its wire is in its folder's `sim`. Nothing here may use the product's metering, prices or tokenizer:
@@ -20,6 +20,7 @@ mod sound;
 mod speak;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub(crate) use faults::{Fault, FaultKind};
 pub(crate) use listen::{Dialect, Heard, Listening, Utterance, listen, transcribe};
@@ -30,8 +31,8 @@ pub(crate) use request::{Query, bearer, json_response};
 pub(crate) use script::Reply;
 pub(crate) use sound::{AudioFormat, Encoding, MILLIS_PER_CHARACTER, Wav};
 pub(crate) use speak::{Asked, Speech, Tongue, speak};
+pub(crate) use tokens::{count, encode, list, pieces, text};
 
-use crate::openai::sim::PromptCache;
 use axum::{Router, serve::ListenerExt};
 use faults::FaultPlan;
 use meter::Meter;
@@ -44,6 +45,7 @@ use std::{
     },
     time::Duration,
 };
+use tokens::PromptCache;
 use tokio::net::TcpListener;
 use vg_core::Modality;
 
@@ -65,7 +67,7 @@ pub struct SimOptions {
 /// When the listener cannot be served, or `ready` fails.
 pub async fn serve(options: SimOptions, ready: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     // The tokenizer's table takes a while to build; it must not be paid by the first request's latency.
-    tokio::task::spawn_blocking(crate::openai::sim::warm_up).await.map_err(io::Error::other)?;
+    tokio::task::spawn_blocking(tokens::warm_up).await.map_err(io::Error::other)?;
     let sim = Sim::new(options.seed, options.pace);
     let listener = options.listener.tap_io(|stream| {
         // Small frames must leave at once: a token held back by Nagle would look like provider latency.
@@ -79,6 +81,7 @@ pub async fn serve(options: SimOptions, ready: impl FnOnce() -> io::Result<()>) 
 /// (`http://127.0.0.1:4100`).
 pub fn base_urls(origin: &str) -> Vec<(&'static str, String)> {
     vec![
+        ("anthropic", format!("{origin}/anthropic")),
         ("cartesia", format!("{origin}/cartesia")),
         ("deepgram", format!("{origin}/deepgram/v1/listen")),
         ("openai", format!("{origin}/openai/v1")),
@@ -89,6 +92,7 @@ fn router(sim: Sim) -> Router {
     Router::new()
         .nest("/openai/v1", crate::openai::sim::router())
         .nest("/openai", crate::openai::sim::router())
+        .nest("/anthropic", crate::anthropic::sim::router())
         .nest("/deepgram", crate::deepgram::sim::router())
         .nest("/cartesia", crate::cartesia::sim::router())
         .merge(admin::router())

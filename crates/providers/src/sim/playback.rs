@@ -70,7 +70,7 @@ impl Playback {
                         Some(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
                         None => std::future::pending().await,
                     }
-                    return Some(self.hang_up());
+                    return Some(self.hang_up().await);
                 }
                 (FaultKind::Malformed, _) => return Some(Ok(self.malformed.clone())),
                 (FaultKind::ErrorFrame, Some(frame)) => {
@@ -78,7 +78,7 @@ impl Playback {
                     self.steps.clear();
                     return Some(Ok(frame));
                 }
-                _ => return Some(self.hang_up()),
+                _ => return Some(self.hang_up().await),
             }
         }
         let step = self.steps.pop_front()?;
@@ -92,7 +92,9 @@ impl Playback {
         Some(Ok(step.bytes))
     }
 
-    fn hang_up(&mut self) -> io::Result<Bytes> {
+    async fn hang_up(&mut self) -> io::Result<Bytes> {
+        // Lets the server write what was given to it: a cut must not take back what was sent before it.
+        tokio::task::yield_now().await;
         self.ticket.fail();
         self.steps.clear();
         Err(io::Error::from(io::ErrorKind::ConnectionReset))

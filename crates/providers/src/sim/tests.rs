@@ -143,7 +143,10 @@ fn a_fault_that_makes_no_sense_is_refused_and_none_of_its_list_is_taken() {
         (json!({"kind": "explode"}), "unknown variant `explode`, expected one of `status`, `stall`"),
         (json!({"kind": "drop", "color": 1}), "unknown field `color`, expected one of `provider`"),
         (json!({"kind": "drop", "modality": "video"}), "stt, llm, tts"),
-        (json!({"kind": "drop", "provider": "acme"}), "expected one of `cartesia`, `deepgram`, `openai`"),
+        (
+            json!({"kind": "drop", "provider": "acme"}),
+            "expected one of `anthropic`, `cartesia`, `deepgram`, `openai`",
+        ),
         (json!({"kind": "drop", "provider": "deepgram"}), "`deepgram` has no `llm`"),
         (json!({"kind": "status", "value": 200}), "from 400 to 599, not 200"),
         (json!({"kind": "drop", "times": 0}), "at least 1"),

@@ -1,10 +1,9 @@
 //! Chat completions, streamed and whole.
 
 use super::{
-    PROVIDER, answer_headers, bad_request, error_event, event, refusal, refused_key,
-    tokens::{count, list, pieces, prompt, text},
+    PROVIDER, answer_headers, bad_request, error_event, event, prompt::prompt, refusal, refused_key,
 };
-use crate::sim::{Counts, Playback, Reply, Sim, Step};
+use crate::sim::{Counts, Playback, Reply, Sim, Step, count, list, pieces, text};
 use axum::{body::Bytes, extract::State, http::HeaderMap, response::Response};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -34,7 +33,7 @@ pub(super) async fn complete(State(sim): State<Sim>, headers: HeaderMap, body: B
     };
     let prompt = prompt(&body);
     let input_tokens = prompt.len() as u64;
-    let cached_input_tokens = sim.prompt_cache().read_and_write(&model, &prompt);
+    let (cached_input_tokens, _) = sim.prompt_cache().read_and_write(&model, &prompt);
     ticket.add(Counts { input_tokens, cached_input_tokens, ..Counts::default() });
 
     let answer = Answer::to(&sim, &body);

@@ -1,11 +1,9 @@
 //! Text from a live stream: a realtime session that only transcribes.
 
-use super::{
-    PROVIDER, refusal, refused_key,
-    tokens::{count, pieces, text},
-};
+use super::{PROVIDER, refusal, refused_key};
 use crate::sim::{
-    AudioFormat, Counts, Dialect, Encoding, Heard, Listening, Query, Sim, SocketClock, Ticket, listen,
+    AudioFormat, Counts, Dialect, Encoding, Heard, Listening, Query, Sim, SocketClock, Ticket, count, listen,
+    pieces, text,
 };
 use axum::{
     extract::{

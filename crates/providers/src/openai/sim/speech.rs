@@ -1,10 +1,7 @@
 //! Speech from text.
 
-use super::{
-    PROVIDER, answer_headers, bad_request, error_event, event, mp3, refusal, refused_key,
-    tokens::{count, text},
-};
-use crate::sim::{AudioFormat, Counts, Encoding, MILLIS_PER_CHARACTER, Sim, Speech, Step};
+use super::{PROVIDER, answer_headers, bad_request, error_event, event, mp3, refusal, refused_key};
+use crate::sim::{AudioFormat, Counts, Encoding, MILLIS_PER_CHARACTER, Sim, Speech, Step, count, text};
 use axum::{body::Bytes, extract::State, http::HeaderMap, response::Response};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};

@@ -1,10 +1,7 @@
 //! Text from a recording.
 
-use super::{
-    PROVIDER, answer_headers, bad_request, error_event, event, refusal, refused_key,
-    tokens::{count, pieces},
-};
-use crate::sim::{Counts, Playback, Sim, Step, Utterance, Wav, seconds, transcribe};
+use super::{PROVIDER, answer_headers, bad_request, error_event, event, refusal, refused_key};
+use crate::sim::{Counts, Playback, Sim, Step, Utterance, Wav, count, pieces, seconds, transcribe};
 use axum::{
     body::Bytes,
     extract::{Multipart, State},

@@ -177,7 +177,7 @@ async fn a_request_that_got_no_connection_was_never_sent() {
 #[tokio::test]
 async fn a_failure_in_the_middle_ends_the_answer_with_its_reason() {
     for (fault, refused) in [("drop", None), ("error_frame", Some(500)), ("malformed", None)] {
-        let rig = Rig::paced(0.2).await;
+        let rig = Rig::start().await;
         rig.fault("openai", "llm", fault, 3, None);
         let (pieces, failure) = pieces(start(rig.call(BASE, "gpt-4.1"), livekit()).await.unwrap()).await;
         let failure = failure.unwrap_or_else(|| panic!("{fault} passed"));

@@ -1,9 +1,10 @@
 //! Chat completions, streamed and whole. Pieces are passed on byte for byte.
 
-use super::{Dialect, chat_wire, model, words};
+use super::{Dialect, chat_wire, model};
 use crate::{
     client::{Call, ChatStream, full_leaving},
     shared::{
+        api_error::words,
         http::{self, Head},
         sse::Events,
     },

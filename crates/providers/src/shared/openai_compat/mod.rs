@@ -3,9 +3,6 @@
 
 pub mod chat;
 pub mod chat_wire;
-mod error;
-
-pub use error::{ErrorBody, words};
 
 use super::http;
 use crate::client::Call;

@@ -1,4 +1,5 @@
-//! The errors of OpenAI's API, and of those who speak it with their own.
+//! The errors of OpenAI's API, of Anthropic's, which have the same shape, and of those who speak OpenAI's with
+//! their own.
 
 use crate::{client::Words, shared::http::shortened};
 use serde::Deserialize;
@@ -55,13 +56,8 @@ impl ErrorBody {
         if let Some(status) = written.filter(|status| (400..600).contains(status)) {
             return u16::try_from(status).unwrap_or(500);
         }
-        match code.as_ref().and_then(Value::as_str).or(kind.as_deref()) {
-            Some("rate_limit_exceeded" | "rate_limit_error" | "insufficient_quota") => 429,
-            Some("invalid_api_key") => 401,
-            Some("model_not_found" | "not_found_error") => 404,
-            Some("invalid_request_error" | "context_length_exceeded") => 400,
-            _ => 500,
-        }
+        let words = [code.as_ref().and_then(Value::as_str), kind.as_deref()];
+        words.into_iter().flatten().find_map(status_of).unwrap_or(500)
     }
 
     /// The failure of an answer that carries this error in its middle.
@@ -71,6 +67,23 @@ impl ErrorBody {
         Failure::refused(self.status(), format!("the provider failed while it answered: {said}"))
             .with_code(self.code())
     }
+}
+
+/// The status that comes with a word for an error.
+fn status_of(word: &str) -> Option<u16> {
+    Some(match word {
+        "invalid_request_error" | "context_length_exceeded" => 400,
+        "invalid_api_key" | "authentication_error" => 401,
+        "billing_error" => 402,
+        "permission_error" => 403,
+        "model_not_found" | "not_found_error" => 404,
+        "request_too_large" => 413,
+        "rate_limit_exceeded" | "rate_limit_error" | "insufficient_quota" => 429,
+        "server_error" | "api_error" => 500,
+        "timeout_error" => 504,
+        "overloaded_error" => 529,
+        _ => return None,
+    })
 }
 
 #[derive(Deserialize)]
@@ -134,6 +147,8 @@ mod tests {
             (r#"{"message":"m","code":429}"#, 429),
             (r#"{"message":"m","code":"503"}"#, 503),
             (r#"{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}"#, 429),
+            (r#"{"type":"overloaded_error","message":"Overloaded"}"#, 529),
+            (r#"{"message":"m","type":"invalid_request_error","code":"unheard_of"}"#, 400),
             (r#""broken""#, 500),
             ("[]", 500),
         ];

@@ -1,0 +1,4 @@
+//! The client against the simulator, and its translations.
+
+mod llm;
+mod translation;
