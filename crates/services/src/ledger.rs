@@ -88,8 +88,20 @@ impl LedgerDoor {
         }
     }
 
+    /// Asks the ledger as it is now. When it fails, the file is let go of, so that the next question begins anew.
+    ///
+    /// # Errors
+    /// As [`LedgerDoor::ledger`], and what the question says.
+    pub async fn ask<T>(&self, question: impl AsyncFnOnce(&Ledger) -> Result<T, Error>) -> Result<T, Error> {
+        let answer = question(&self.ledger().await?).await;
+        if matches!(answer, Err(Error::Store(_))) {
+            self.forget().await;
+        }
+        answer
+    }
+
     /// Lets go of the file after it failed, so that the next question begins anew.
-    pub async fn forget(&self) {
+    pub(crate) async fn forget(&self) {
         self.state.lock().await.reader = None;
     }
 }

@@ -10,13 +10,17 @@ mod instant;
 pub mod keys;
 mod ledger;
 pub mod logs;
+pub mod metrics;
 pub mod models;
+mod page;
 mod price;
 pub mod secrets;
 pub mod sessions;
+pub mod status;
 mod window;
 
 pub use error::Error;
 pub use instant::civil;
 pub use ledger::{Ledger, LedgerDoor};
+pub use page::Page;
 pub use window::{Days, Period, Window};

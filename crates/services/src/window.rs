@@ -16,6 +16,25 @@ pub struct Window {
     pub until: Option<UnixMicros>,
 }
 
+impl Window {
+    /// Reads a first and a last UTC day, each written as `YYYY-MM-DD` and inside; one that is `None` is open.
+    ///
+    /// # Errors
+    /// [`Error::NotADay`] and [`Error::BackwardDays`].
+    pub fn of_days(first: Option<&str>, last: Option<&str>) -> Result<Window, Error> {
+        let (first, last) = (first.map(day).transpose()?, last.map(day).transpose()?);
+        if let (Some(first), Some(last)) = (first, last)
+            && last < first
+        {
+            return Err(Error::BackwardDays { first, last });
+        }
+        Ok(Window {
+            since: first.map(midnight),
+            until: last.map(|last| UnixMicros(midnight(last).0 + MICROS_PER_DAY)),
+        })
+    }
+}
+
 /// A window named after how far it reaches back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -32,6 +51,9 @@ pub enum Period {
 }
 
 impl Period {
+    /// Every period, the shortest first.
+    pub const ALL: [Period; 4] = [Period::Today, Period::Week, Period::Month, Period::All];
+
     /// The word used in every API.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -93,12 +115,15 @@ impl Days {
 
     /// From the first instant of the first day to the last one of the last day.
     pub fn window(&self) -> Window {
-        let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc().timestamp_micros();
         Window {
-            since: Some(UnixMicros(midnight(self.first))),
-            until: Some(UnixMicros(midnight(self.last) + MICROS_PER_DAY)),
+            since: Some(midnight(self.first)),
+            until: Some(UnixMicros(midnight(self.last).0 + MICROS_PER_DAY)),
         }
     }
+}
+
+fn midnight(day: NaiveDate) -> UnixMicros {
+    UnixMicros(day.and_time(NaiveTime::MIN).and_utc().timestamp_micros())
 }
 
 fn day(given: &str) -> Result<NaiveDate, Error> {
@@ -133,5 +158,15 @@ mod tests {
             assert!(matches!(Days::parse(wrong, "2026-01-01"), Err(Error::NotADay { .. })), "{wrong}");
         }
         assert!(matches!(Days::parse("2026-01-02", "2026-01-01"), Err(Error::BackwardDays { .. })));
+        let backward = Window::of_days(Some("2026-01-02"), Some("2026-01-01"));
+        assert!(matches!(backward, Err(Error::BackwardDays { .. })));
+    }
+
+    #[test]
+    fn an_end_that_is_not_given_is_open() {
+        let january = Days::parse("2026-01-01", "2026-01-31").unwrap().window();
+        assert_eq!(Window::of_days(Some("2026-01-01"), Some("2026-01-31")).unwrap(), january);
+        assert_eq!(Window::of_days(Some("2026-01-01"), None).unwrap(), Window { until: None, ..january });
+        assert_eq!(Window::of_days(None, Some("2026-01-31")).unwrap(), Window { since: None, ..january });
     }
 }

@@ -68,7 +68,7 @@ pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Pri
 
 fn show(summary: &CostSummary, printer: &mut Printer) -> Result<()> {
     let of = summary.project.as_ref().map(|project| format!(", project {project}"));
-    printer.heading(&format!("Cost Summary ({}{})", summary.period.as_str(), of.unwrap_or_default()))?;
+    printer.heading(&format!("Cost Summary ({}{})", summary.period, of.unwrap_or_default()))?;
     printer.line(&format!("Total: {}", amounts::dollars(summary.total, 4)))?;
     if summary.requests == 0 {
         return printer.line("No requests were recorded.");

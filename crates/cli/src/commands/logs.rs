@@ -54,7 +54,7 @@ pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Pri
         status: args.status,
         ..LogArgs::default()
     };
-    let rows = log_list(&ledger, &asked).await?;
+    let rows = log_list(&ledger, &asked).await?.rows;
     if args.json {
         printer.json(&rows)?;
     } else if !rows.is_empty() {

@@ -1,7 +1,7 @@
 //! What was spent in a window, from the hourly sums: the answer takes as long for a thousand requests as for
 //! billions.
 
-use crate::{Error, Ledger, Period, price};
+use crate::{Error, Ledger, Period, Window, price};
 use indexmap::IndexMap;
 use serde::Serialize;
 use std::{cmp::Reverse, collections::BTreeMap};
@@ -13,6 +13,8 @@ use vg_store::{CostQuery, Group};
 pub struct CostArgs {
     /// Over which days.
     pub period: Period,
+    /// Over which days instead, when given.
+    pub days: Option<Window>,
     /// Only this project.
     pub project: Option<String>,
     /// Only this tenant.
@@ -21,13 +23,15 @@ pub struct CostArgs {
     pub agent: Option<String>,
     /// Whether to sum by modality too.
     pub per_modality: bool,
+    /// Whether to leave out where prices come from.
+    pub without_pricing_sources: bool,
 }
 
 /// What was spent: the body of `GET /v1/costs`. Groups come dearest first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CostSummary {
-    /// Over which days.
-    pub period: Period,
+    /// Over which days: the word of a period, or `custom` for days of the caller's.
+    pub period: &'static str,
     /// Of which project; `None` is all of them.
     pub project: Option<String>,
     /// The sum; `None` when there were requests and none of them has a price.
@@ -40,7 +44,8 @@ pub struct CostSummary {
     /// By project; empty when one was asked for.
     pub by_project: IndexMap<String, Spent>,
     /// The price data of this program, which newly made requests are priced with, by modality.
-    pub pricing_sources: PricingSources,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pricing_sources: Option<PricingSources>,
     /// By modality, when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by_modality: Option<IndexMap<&'static str, Spent>>,
@@ -71,7 +76,8 @@ pub struct SpentOnModel {
     #[serde(flatten)]
     pub spent: Spent,
     /// Where the prices came from, with commas between; empty when there were none.
-    pub pricing_source: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pricing_source: Option<String>,
     /// How many of the requests have no price.
     #[serde(skip)]
     pub unpriced: u64,
@@ -98,7 +104,7 @@ impl PricingSources {
 /// # Errors
 /// When the ledger cannot be read.
 pub async fn cost_summary(ledger: &Ledger, args: &CostArgs, now: UnixMicros) -> Result<CostSummary, Error> {
-    let window = args.period.window(now);
+    let window = args.days.unwrap_or_else(|| args.period.window(now));
     let query = CostQuery {
         since: window.since,
         until: window.until,
@@ -112,6 +118,7 @@ pub async fn cost_summary(ledger: &Ledger, args: &CostArgs, now: UnixMicros) -> 
         None => vg_store::Costs::default(),
     };
     let total = costs.total();
+    let with_sources = !args.without_pricing_sources;
     let by_project = match args.project {
         Some(_) => IndexMap::new(),
         None => dearest_first(costs.by(|row| row.project.clone()), spent),
@@ -121,17 +128,17 @@ pub async fn cost_summary(ledger: &Ledger, args: &CostArgs, now: UnixMicros) -> 
         groups.into_iter().map(|(modality, spent)| (modality.as_str(), spent)).collect()
     };
     Ok(CostSummary {
-        period: args.period,
+        period: if args.days.is_some() { "custom" } else { args.period.as_str() },
         project: args.project.clone(),
         total: price::known(total.cost, total.requests, total.unpriced),
         by_provider: dearest_first(costs.by(|row| row.provider.clone()), spent),
         by_model: dearest_first(costs.by(|row| row.model_id.clone()), |group| SpentOnModel {
             spent: spent(group),
-            pricing_source: group.pricing_sources.join(","),
+            pricing_source: with_sources.then(|| group.pricing_sources.join(",")),
             unpriced: group.unpriced,
         }),
         by_project,
-        pricing_sources: PricingSources::current(),
+        pricing_sources: with_sources.then(PricingSources::current),
         by_modality: args.per_modality.then(|| words(by_modality())),
         unpriced_requests: total.unpriced,
         requests: total.requests,

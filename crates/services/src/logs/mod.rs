@@ -5,8 +5,8 @@ mod row;
 pub use row::{LogRow, Sources, Units};
 pub(crate) use row::{input_units, output_units};
 
-use crate::{Error, Ledger};
-use vg_core::{Modality, Status};
+use crate::{Error, Ledger, Page};
+use vg_core::{AttemptId, Modality, Status};
 use vg_store::LineQuery;
 
 /// Which rows to list. A tenant or agent that is empty asks for what is unattributed.
@@ -28,14 +28,16 @@ pub struct LogArgs {
     pub tenant: Option<String>,
     /// Only this agent.
     pub agent: Option<String>,
+    /// Only rows behind this one: where the page before ended.
+    pub after: Option<AttemptId>,
 }
 
-/// The newest rows, newest first: the body of `GET /v1/logs`.
+/// A page of rows, the newest first: the body of `GET /v1/logs`.
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub async fn log_list(ledger: &Ledger, args: &LogArgs) -> Result<Vec<LogRow>, Error> {
-    let Some(reader) = ledger.reader() else { return Ok(Vec::new()) };
+pub async fn log_list(ledger: &Ledger, args: &LogArgs) -> Result<Page<LogRow>, Error> {
+    let Some(reader) = ledger.reader() else { return Ok(Page::default()) };
     let query = LineQuery {
         project: args.project.clone(),
         modality: args.modality,
@@ -44,8 +46,11 @@ pub async fn log_list(ledger: &Ledger, args: &LogArgs) -> Result<Vec<LogRow>, Er
         status: args.status,
         tenant_id: args.tenant.clone(),
         agent_id: args.agent.clone(),
+        after: args.after,
         limit: args.limit,
         ..LineQuery::default()
     };
-    Ok(reader.ledger_list(&query).await?.iter().map(LogRow::of).collect())
+    let lines = reader.ledger_list(&query).await?;
+    let next = query.next_page(&lines).and_then(|query| query.after).map(|id| id.to_string());
+    Ok(Page { rows: lines.iter().map(LogRow::of).collect(), next })
 }

@@ -1,6 +1,6 @@
 //! Conversations: what each of them used and cost.
 
-use crate::{Error, Ledger, instant, logs::LogRow, price};
+use crate::{Error, Ledger, Page, instant, logs::LogRow, price};
 use indexmap::IndexMap;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -25,6 +25,8 @@ pub struct SessionArgs {
     pub agent: Option<String>,
     /// Which end first.
     pub order: SessionOrder,
+    /// Only sessions behind this one: where the page before ended.
+    pub after: Option<String>,
 }
 
 /// What no part of the product records yet: always `null`.
@@ -95,31 +97,37 @@ pub struct SessionPart {
     pub request_count: u64,
 }
 
-/// Lists conversations: the body of `GET /v1/sessions`.
+/// A page of conversations: the body of `GET /v1/sessions`.
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub async fn session_list(ledger: &Ledger, args: &SessionArgs) -> Result<Vec<SessionRow>, Error> {
-    let Some(reader) = ledger.reader() else { return Ok(Vec::new()) };
+pub async fn session_list(ledger: &Ledger, args: &SessionArgs) -> Result<Page<SessionRow>, Error> {
+    let Some(reader) = ledger.reader() else { return Ok(Page::default()) };
     let query = SessionQuery {
         project: args.project.clone(),
         tenant_id: args.tenant.clone(),
         agent_id: args.agent.clone(),
         order: args.order,
         limit: args.limit,
+        after: args.after.clone(),
         ..SessionQuery::default()
     };
-    Ok(reader.session_list(&query).await?.into_iter().map(row).collect())
+    let sessions = reader.session_list(&query).await?;
+    let next = query.next_page(&sessions).and_then(|query| query.after);
+    Ok(Page { rows: sessions.into_iter().map(row).collect(), next })
 }
 
-/// One conversation with its lines.
+/// One conversation with its lines; for a `tenant`, only when it is that one's.
 ///
 /// # Errors
-/// [`Error::NoSession`] when no line names it; when the ledger cannot be read.
-pub async fn session_get(ledger: &Ledger, id: &str) -> Result<SessionDetail, Error> {
+/// [`Error::NoSession`] when no line names it, or none of that tenant; when the ledger cannot be read.
+pub async fn session_get(ledger: &Ledger, id: &str, tenant: Option<&str>) -> Result<SessionDetail, Error> {
     let no_session = || Error::NoSession { id: id.to_owned() };
     let reader = ledger.reader().ok_or_else(no_session)?;
     let session = reader.session_get(id).await?.ok_or_else(no_session)?;
+    if tenant.is_some() && tenant != session.tenant_id.as_deref() {
+        return Err(no_session());
+    }
     let lines = lines(reader, id).await?;
     Ok(SessionDetail {
         by_modality: session.parts.iter().map(|part| (part.modality.as_str(), session_part(part))).collect(),

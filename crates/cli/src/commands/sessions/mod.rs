@@ -70,7 +70,7 @@ async fn list(args: Args, environment: &Environment, printer: &mut Printer) -> R
     };
     let asked =
         SessionArgs { limit: args.tail, project: args.project.clone(), order, ..SessionArgs::default() };
-    let sessions = session_list(&ledger, &asked).await?;
+    let sessions = session_list(&ledger, &asked).await?.rows;
     if args.json {
         printer.json(&sessions)?;
     } else if !sessions.is_empty() {
