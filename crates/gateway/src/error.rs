@@ -240,6 +240,11 @@ impl From<vg_engine::Error> for Error {
 impl From<vg_services::Error> for Error {
     fn from(error: vg_services::Error) -> Self {
         match error.kind() {
+            // Whatever is wrong with the file, the client can only ask again; where it lies is not the client's.
+            _ if matches!(error, vg_services::Error::Store(_)) => {
+                tracing::error!(error = error.chain(), "the ledger cannot be read");
+                Error::new(Kind::Unavailable, "the ledger cannot be read at the moment")
+            }
             Kind::Internal => Error::internal(&error),
             kind => Error::new(kind, error.to_string()),
         }

@@ -13,6 +13,10 @@ use vg_core::{
     config::{Config, env::active_project},
 };
 use vg_engine::Engine;
+use vg_services::{
+    LedgerDoor,
+    status::{Status, status},
+};
 
 /// What a gateway is made of.
 pub struct Setup {
@@ -52,8 +56,7 @@ pub struct Gateway {
     pub(crate) engine: Arc<Engine>,
     pub(crate) limits: Limits,
     pub(crate) variables: HashMap<String, String>,
-    pub(crate) database_url: Option<String>,
-    pub(crate) temporary: PathBuf,
+    pub(crate) ledger: LedgerDoor,
     pub(crate) version: &'static str,
     pub(crate) occupancy: Arc<Occupancy>,
     current: RwLock<Current>,
@@ -82,8 +85,7 @@ impl Gateway {
             engine,
             limits,
             variables,
-            database_url,
-            temporary,
+            ledger: LedgerDoor::new(database_url.as_deref(), &temporary),
             version,
             occupancy: Arc::default(),
             current: RwLock::new(current),
@@ -116,6 +118,11 @@ impl Gateway {
     /// The project of requests whose key names none.
     pub(crate) fn default_project(&self) -> Arc<str> {
         Arc::clone(&self.current().default_project)
+    }
+
+    /// What there is to work with, as the default project sees it.
+    pub(crate) fn status(&self) -> Status {
+        status(&self.config(), &self.default_project(), &|name| self.variables.get(name).cloned())
     }
 
     fn current(&self) -> RwLockReadGuard<'_, Current> {

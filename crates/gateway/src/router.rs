@@ -26,12 +26,17 @@ pub fn router(gateway: &Arc<Gateway>) -> Router {
 
 /// No key needed.
 fn public() -> Router<Arc<Gateway>> {
-    Router::new().route("/health", get(routes::health::show))
+    Router::new().route("/health", get(routes::health::show)).route("/v1/metrics", get(routes::metrics::show))
 }
 
 /// Desk routes: a key with the scope `read` or `write`; errors in the desk's shape.
 fn desk() -> Router<Arc<Gateway>> {
     Router::new()
+        .route("/v1/costs", get(routes::costs::show))
+        .route("/v1/logs", get(routes::logs::list))
+        .route("/v1/sessions", get(routes::sessions::list))
+        .route("/v1/sessions/{id}", get(routes::sessions::show))
+        .route("/v1/status", get(routes::status::show))
 }
 
 /// Calls of models: a key that may infer; errors in OpenAI's shape.

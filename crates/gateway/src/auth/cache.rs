@@ -13,7 +13,7 @@ use tokio::time::Instant;
 const FOUND: Duration = Duration::from_secs(30);
 /// How long a key is believed not to be there: short, so that a new key works at once.
 const NOT_FOUND: Duration = Duration::from_secs(1);
-/// More entries than this are forgotten together.
+/// With so many entries some are forgotten.
 const ENTRIES: usize = 16_384;
 
 /// Answers by key. `None` is an answer too.
@@ -41,7 +41,11 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
         let lifetime = if answer.is_some() { FOUND } else { NOT_FOUND };
         let mut entries = self.lock();
         if entries.len() >= ENTRIES {
-            entries.retain(|_, (until, _)| now < *until);
+            // Guessed tokens displace no key that was found, and cost no sweep.
+            if answer.is_none() {
+                return Ok(answer);
+            }
+            entries.retain(|_, (until, answer)| now < *until && answer.is_some());
             if entries.len() >= ENTRIES {
                 entries.clear();
             }
@@ -79,5 +83,22 @@ mod tests {
         assert_eq!((ask("a", None).await, ask("b", Some(2)).await), (Some(1), Some(2)));
         tokio::time::advance(Duration::from_secs(29)).await;
         assert_eq!(ask("a", None).await, None);
+    }
+    #[tokio::test(start_paused = true)]
+    async fn guessed_keys_displace_none_that_was_found() {
+        let cache = Cache::new();
+        let ask = async |key: usize, answer: Option<usize>| {
+            cache.get(key, async || Ok::<_, Infallible>(answer)).await.unwrap()
+        };
+        for key in 0..ENTRIES / 2 {
+            ask(key, Some(key)).await;
+        }
+        for guess in ENTRIES..ENTRIES * 3 {
+            ask(guess, None).await;
+        }
+        assert!(cache.lock().len() <= ENTRIES);
+        for key in 0..ENTRIES / 2 {
+            assert_eq!(ask(key, None).await, Some(key));
+        }
     }
 }

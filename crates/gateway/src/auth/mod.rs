@@ -139,7 +139,7 @@ fn static_caller(name: &str, rights: Rights) -> Caller {
 pub(crate) struct Verifier {
     keys: Arc<dyn Keys>,
     statics: RwLock<Arc<StaticKeys>>,
-    any: Cache<(), bool>,
+    any: Cache<(), ()>,
     livekit: Cache<Box<str>, LivekitKey>,
     virtual_keys: Cache<Digested, VirtualKey>,
     from_environment: Option<String>,
@@ -194,8 +194,9 @@ impl Verifier {
         if self.static_keys() > 0 {
             return Ok(false);
         }
-        let any = self.any.get((), async || self.keys.any().await.map(Some)).await;
-        any.map(|any| any != Some(true)).map_err(|error| unavailable(&error))
+        // That there is none is believed for a second only: the first key closes the server at once.
+        let any = self.any.get((), async || Ok(self.keys.any().await?.then_some(()))).await;
+        any.map(|any| any.is_none()).map_err(|error: KeysError| unavailable(&error))
     }
 
     /// The caller behind these headers.

@@ -56,6 +56,16 @@ pub struct TestServer {
 impl TestServer {
     /// Starts one with this configuration.
     pub async fn start(yaml: &str, keys: TestKeys, limits: Limits) -> TestServer {
+        TestServer::start_over(None, yaml, Arc::new(keys), limits).await
+    }
+
+    /// Starts one over the ledger at `database_url`.
+    pub async fn start_over(
+        database_url: Option<String>,
+        yaml: &str,
+        keys: Arc<dyn Keys>,
+        limits: Limits,
+    ) -> TestServer {
         let config = config::load(yaml, "voicegw.yaml", &|_| None, &[]).unwrap().config;
         let variables: HashMap<String, String> = ["OPENAI_API_KEY", "DEEPGRAM_API_KEY", "CARTESIA_API_KEY"]
             .map(|name| (name.into(), "k".into()))
@@ -63,15 +73,15 @@ impl TestServer {
         let engine = Engine::open(vg_engine::Setup {
             config: config.clone(),
             variables: variables.clone(),
-            database_url: None,
+            database_url: database_url.clone(),
         })
         .unwrap();
         let gateway = Gateway::new(Setup {
             engine: Arc::new(engine),
-            keys: Arc::new(keys),
+            keys,
             config,
             variables,
-            database_url: None,
+            database_url,
             temporary: std::env::temp_dir(),
             version: "1.2.3",
             limits,
@@ -119,8 +129,10 @@ impl TestServer {
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
-    #[expect(dead_code, reason = "for tests to come")]
+    /// In lower case.
     pub head: String,
+    /// As it came.
+    pub raw_head: String,
     pub body: String,
 }
 
@@ -128,7 +140,7 @@ impl Answer {
     fn parse(text: &str) -> Answer {
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+        Answer { status, head: head.to_ascii_lowercase(), raw_head: head.to_owned(), body: body.to_owned() }
     }
 
     /// The body as JSON.

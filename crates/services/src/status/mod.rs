@@ -63,7 +63,6 @@ pub struct Pricing {
     source: String,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference to the field")]
 fn is_configured<S: serde::Serializer>(state: &ProviderState, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_bool(*state == ProviderState::Configured)
 }
