@@ -6,7 +6,11 @@
 
 mod batch;
 mod llm;
+mod replay;
+mod speech;
+mod stt;
 mod tries;
+mod tts;
 
 use crate::Engine;
 use std::{future::Future, time::Duration};

@@ -63,6 +63,11 @@ impl Tries {
         &self.engine
     }
 
+    /// Resolves when every call must end.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + '_ {
+        self.engine.shared.calls.stopped()
+    }
+
     /// Begins the next try, after a pause if the chain is walked again.
     ///
     /// # Errors
