@@ -35,7 +35,7 @@ const SPEECH: [&[u8]; 2] = [
 ];
 
 #[test]
-fn messages_of_hearing_sockets_never_panic() {
+fn fuzzed_messages_of_hearing_sockets_are_read_or_refused() {
     fuzz_text(&STT, |text| {
         if let Ok(stt::ClientMessage::Create(create)) = stt::ClientMessage::read(text) {
             assert!(create.sample_rate > 0);
@@ -45,7 +45,7 @@ fn messages_of_hearing_sockets_never_panic() {
 }
 
 #[test]
-fn messages_of_speaking_sockets_never_panic() {
+fn fuzzed_messages_of_speaking_sockets_are_read_or_refused() {
     fuzz_text(&TTS, |text| {
         if let Ok(tts::ClientMessage::Create(create)) = tts::ClientMessage::read(text) {
             assert!(create.sample_rate > 0);
@@ -54,18 +54,18 @@ fn messages_of_speaking_sockets_never_panic() {
 }
 
 #[test]
-fn query_strings_never_panic() {
+fn fuzzed_query_strings_are_read() {
     fuzz_text(&["model=deepgram%2Fnova-3", "model=a/b&x=%ff", "%", "model=NOT_GIVEN"], |text| {
         drop(hinted_model(Some(text)));
     });
 }
 
 #[test]
-fn chat_bodies_never_panic() {
+fn fuzzed_chat_bodies_are_read_or_refused() {
     fuzz(&CHAT, |body| drop(ChatBody::read(body)));
 }
 
 #[test]
-fn speech_bodies_never_panic() {
+fn fuzzed_speech_bodies_are_read_or_refused() {
     fuzz(&SPEECH, |body| drop(SpeechBody::read(body)));
 }

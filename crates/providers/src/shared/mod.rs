@@ -2,6 +2,8 @@
 
 pub mod api_error;
 pub mod billing;
+#[cfg(test)]
+mod fuzz;
 pub mod http;
 pub mod json_text;
 pub mod openai_compat;

@@ -1,4 +1,5 @@
 //! The client against the simulator, and its translations.
 
+mod fuzz;
 mod llm;
 mod translation;
