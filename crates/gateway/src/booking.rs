@@ -30,12 +30,9 @@ pub(crate) fn scope(gateway: &Gateway, caller: &Caller, headers: &HeaderMap) -> 
     Ok(Scope {
         session_id: session(&project(gateway, caller), headers),
         tenant_id: caller.tenant.clone(),
-        agent_id: None,
-        turn: None,
         request_id: Some(request_id),
-        probe: false,
-        fallback_from: None,
         facts: (!facts.is_empty()).then(|| facts.into()),
+        ..Scope::default()
     })
 }
 

@@ -27,8 +27,10 @@ pub struct Error {
     pub param: Option<Cow<'static, str>>,
     /// When to ask again.
     pub retry_after: Option<Duration>,
-    /// The fields that are wrong; any at all make the status 422.
+    /// The fields that are wrong.
     pub invalid: Vec<Invalid>,
+    /// A status nearer to the truth than the kind's, such as 413.
+    status: Option<u16>,
 }
 
 /// A field of a desk request that is wrong.
@@ -100,6 +102,7 @@ impl Error {
             param: None,
             retry_after: None,
             invalid: Vec::new(),
+            status: None,
         }
     }
 
@@ -130,7 +133,14 @@ impl Error {
         let mut error = Error::bad_request(format!("`{field}`: {message}"));
         error.invalid =
             vec![Invalid { field: Cow::Borrowed(field), message, kind, input_value: given.into() }];
-        error
+        error.with_status(422)
+    }
+
+    /// The same error with a status nearer to the truth than its kind's.
+    #[must_use]
+    pub const fn with_status(mut self, status: u16) -> Error {
+        self.status = Some(status);
+        self
     }
 
     /// The same error with a word for programs.
@@ -156,7 +166,7 @@ impl Error {
 
     /// The HTTP status, which is also the code of a WebSocket `error` message.
     pub fn status(&self) -> u16 {
-        if self.invalid.is_empty() { told(self.kind).0 } else { 422 }
+        self.status.unwrap_or(told(self.kind).0)
     }
 
     /// The body of an inference route, and the error object of a stream that fails in its middle.

@@ -104,8 +104,9 @@ impl Gateway {
     /// # Errors
     /// When static keys are configured and all are empty; the old configuration then holds.
     pub fn reload(&self, config: Config) -> Result<(), SetupError> {
+        let current = Current::of(config.clone(), &self.variables)?;
         self.verifier.reload(&config)?;
-        let current = Current::of(config, &self.variables)?;
+        self.engine.reload(config);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
         Ok(())
     }

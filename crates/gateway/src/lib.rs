@@ -9,7 +9,9 @@
 )]
 
 mod auth;
+mod body;
 mod booking;
+mod chat;
 mod error;
 mod gateway;
 mod keys;

@@ -1,6 +1,6 @@
 //! Which URL is whose. Every path of the server is here, once.
 
-use crate::{Error, Gateway, auth, error::in_desk_shape, openai, routes};
+use crate::{Error, Gateway, auth, chat, error::in_desk_shape, openai, routes};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
@@ -44,6 +44,9 @@ fn inference() -> Router<Arc<Gateway>> {
     Router::new()
         .route("/v1/audio/speech", post(openai::speech::create))
         .route("/v1/audio/transcriptions", post(openai::transcription::create))
+        .route("/v1/chat/completions", post(chat::create))
+        // LiveKit's clients do not tidy a base URL that ends in a slash.
+        .route("/v1//chat/completions", post(chat::create))
 }
 
 /// What callers of models and readers of the desk may both ask.

@@ -63,8 +63,12 @@ pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: Stop) -> 
     }
     gateway.stopped().cancel();
     gateway.tasks().close();
+    let goodbye = async {
+        gateway.engine().drain(Duration::ZERO).await;
+        gateway.tasks().wait().await;
+    };
     // Nothing is left to do for a client that does not close.
-    drop(tokio::time::timeout(GOODBYE, gateway.tasks().wait()).await);
+    drop(tokio::time::timeout(GOODBYE, goodbye).await);
     Ok(())
 }
 
@@ -137,7 +141,10 @@ fn connection(
         let ended = tokio::select! {
             ended = served.as_mut() => ended,
             Err(_) = silent => return,
-            () = stopped.cancelled() => Ok(()),
+            () = stopped.cancelled() => {
+                served.as_mut().graceful_shutdown();
+                served.await
+            }
         };
         if let Err(error) = ended {
             // Mostly clients that went away.

@@ -21,6 +21,23 @@ pub fn write(path: &Path, lines: impl IntoIterator<Item = Line>) {
     );
 }
 
+/// The lines of the ledger at `path`, oldest first; none when there is no ledger yet.
+///
+/// # Panics
+/// When there is one and it cannot be read.
+#[expect(clippy::panic, reason = "a test that cannot read its ledger has failed")]
+pub async fn read(path: &Path) -> Vec<Line> {
+    let reader = match vg_store::Reader::open(&path.to_string_lossy()).await {
+        Ok(reader) => reader,
+        Err(vg_store::Error::Absent { .. }) => return Vec::new(),
+        Err(error) => panic!("the ledger does not open: {error}"),
+    };
+    match reader.ledger_list(&vg_store::LineQuery::default()).await {
+        Ok(lines) => lines.into_iter().rev().collect(),
+        Err(error) => panic!("the ledger does not read: {error}"),
+    }
+}
+
 /// A line of a successful request to `provider/model`, with nothing known but when it started. `number` tells
 /// lines of one instant apart and orders them.
 pub fn line(modality: Modality, model_id: &str, started_at: UnixMicros, number: u8) -> Line {

@@ -1,11 +1,7 @@
 //! `POST /v1/audio/speech`.
 
-use crate::{Caller, Error, Gateway, booking};
-use axum::{
-    body::{Body, Bytes},
-    extract::State,
-    response::Response,
-};
+use crate::{Caller, Error, Gateway, body::Whole, booking};
+use axum::{body::Body, extract::State, response::Response};
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, header};
 use std::sync::Arc;
@@ -21,7 +17,7 @@ pub(crate) async fn create(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
     headers: HeaderMap,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Response, Error> {
     gateway.admit()?;
     let speech = SpeechBody::read(&body)?;

@@ -1,6 +1,6 @@
 //! `POST /v1/audio/transcriptions`.
 
-use crate::{Caller, Error, Gateway, booking};
+use crate::{Caller, Error, Gateway, body::in_time, booking};
 use axum::{
     body::{Body, Bytes},
     extract::{Multipart, State, multipart::MultipartError},
@@ -75,7 +75,7 @@ pub(crate) async fn create(
     form: Multipart,
 ) -> Result<Response, Error> {
     gateway.admit()?;
-    let mut fields = Fields::read(form).await?;
+    let mut fields = in_time(gateway.limits.body_wait, Fields::read(form)).await??;
     let missing = |field: &'static str| Error::bad_request(format!("the form lacks `{field}`")).about(field);
     let file = fields.file.take().ok_or_else(|| missing("file"))?;
     let model = fields.model.take().ok_or_else(|| missing("model"))?;

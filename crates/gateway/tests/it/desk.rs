@@ -1,6 +1,6 @@
 //! The desk's routes, over a ledger written the way the product writes it.
 
-use crate::server::{Answer, TestServer};
+use crate::server::TestServer;
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use serde_json::{Value, json};
 use std::{
@@ -16,7 +16,10 @@ use vg_services::{
     keys::{Keys, NewKey, key_revoke, virtual_key_create},
     secrets::SecretPlace,
 };
-use vg_testkit::ledger::{in_session, lasting, line, priced, refused, write};
+use vg_testkit::{
+    http::Answer,
+    ledger::{in_session, lasting, line, priced, refused, write},
+};
 
 const YAML: &str = "\
 auth:

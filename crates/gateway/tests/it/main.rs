@@ -1,6 +1,7 @@
 //! The server over real sockets.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 mod access;
+mod chat;
 mod desk;
 mod server;

@@ -1,16 +1,19 @@
 //! A server for one test, and the plainest of clients.
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::oneshot,
-    task::JoinHandle,
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use vg_core::{
+    Line,
+    config::{self, Secret},
 };
-use vg_core::config::{self, Secret};
 use vg_engine::Engine;
 use vg_gateway::{Gateway, Keys, KeysError, Limits, LivekitKey, Setup, Stop, VirtualKey};
+use vg_testkit::{
+    http::{Answer, ask},
+    ledger,
+    sim::{PROVIDERS, Sim},
+};
 
 /// Keys as a store would hold them.
 #[derive(Default)]
@@ -51,12 +54,19 @@ pub struct TestServer {
     pub gateway: Arc<Gateway>,
     pub stop: Option<oneshot::Sender<()>>,
     pub served: JoinHandle<std::io::Result<()>>,
+    /// Where its ledger lies, if it has one of its own.
+    folder: Option<tempfile::TempDir>,
 }
 
+const DATABASE: &str = "ledger.db";
+
 impl TestServer {
-    /// Starts one with this configuration.
+    /// Starts one with this configuration and a ledger of its own.
     pub async fn start(yaml: &str, keys: TestKeys, limits: Limits) -> TestServer {
-        TestServer::start_over(None, yaml, Arc::new(keys), limits).await
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join(DATABASE).display());
+        let server = TestServer::start_over(Some(url), yaml, Arc::new(keys), limits).await;
+        TestServer { folder: Some(folder), ..server }
     }
 
     /// Starts one over the ledger at `database_url`.
@@ -66,7 +76,7 @@ impl TestServer {
         keys: Arc<dyn Keys>,
         limits: Limits,
     ) -> TestServer {
-        let config = config::load(yaml, "voicegw.yaml", &|_| None, &[]).unwrap().config;
+        let config = config::load(yaml, "voicegw.yaml", &|_| None, PROVIDERS).unwrap().config;
         let variables: HashMap<String, String> = ["OPENAI_API_KEY", "DEEPGRAM_API_KEY", "CARTESIA_API_KEY"]
             .map(|name| (name.into(), "k".into()))
             .into();
@@ -95,7 +105,7 @@ impl TestServer {
             now: Box::pin(std::future::pending()),
         };
         let served = tokio::spawn(vg_gateway::serve(Arc::clone(&gateway), listener, stop_of_server));
-        TestServer { address, gateway, stop: Some(stop), served }
+        TestServer { address, gateway, stop: Some(stop), served, folder: None }
     }
 
     /// An open server with the usual limits.
@@ -103,18 +113,29 @@ impl TestServer {
         TestServer::start("", TestKeys::default(), Limits::default()).await
     }
 
-    /// Asks, and reads the whole answer: status, head, body.
-    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
-        for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+    /// An open server whose providers are simulated.
+    pub async fn simulated(sim: &Sim) -> TestServer {
+        TestServer::start(&sim.providers(), TestKeys::default(), Limits::default()).await
+    }
+
+    /// The ledger, oldest line first, once it has `count` lines.
+    pub async fn lines(&self, count: usize) -> Vec<Line> {
+        let path = self.folder.as_ref().unwrap().path().join(DATABASE);
+        for _ in 0..200 {
+            let engine = Arc::clone(self.gateway.engine());
+            tokio::task::spawn_blocking(move || engine.flush(Duration::from_secs(10))).await.unwrap();
+            let lines = ledger::read(&path).await;
+            if lines.len() >= count {
+                return lines;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
         }
-        request.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        Answer::parse(&String::from_utf8(answer).unwrap())
+        panic!("the ledger has no {count} lines");
+    }
+
+    /// Asks, and reads the whole answer.
+    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        ask(self.address, method, path, headers, body).await
     }
 
     /// Asks for a path.
@@ -122,29 +143,5 @@ impl TestServer {
         let bearer = token.map(|token| format!("Bearer {token}"));
         let headers: Vec<_> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
         self.ask("GET", path, &headers, "").await
-    }
-}
-
-/// What a server said.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    /// In lower case.
-    pub head: String,
-    /// As it came.
-    pub raw_head: String,
-    pub body: String,
-}
-
-impl Answer {
-    fn parse(text: &str) -> Answer {
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head: head.to_ascii_lowercase(), raw_head: head.to_owned(), body: body.to_owned() }
-    }
-
-    /// The body as JSON.
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.body).unwrap()
     }
 }
