@@ -1,6 +1,6 @@
 //! Which URL is whose. Every path of the server is here, once.
 
-use crate::{Error, Gateway, auth, chat, error::in_desk_shape, openai, routes};
+use crate::{Error, Gateway, auth, chat, error::in_desk_shape, livekit, openai, routes};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
@@ -45,8 +45,12 @@ fn inference() -> Router<Arc<Gateway>> {
         .route("/v1/audio/speech", post(openai::speech::create))
         .route("/v1/audio/transcriptions", post(openai::transcription::create))
         .route("/v1/chat/completions", post(chat::create))
+        .route("/v1/stt", get(livekit::stt::open))
+        .route("/v1/tts", get(livekit::tts::open))
         // LiveKit's clients do not tidy a base URL that ends in a slash.
         .route("/v1//chat/completions", post(chat::create))
+        .route("/v1//stt", get(livekit::stt::open))
+        .route("/v1//tts", get(livekit::tts::open))
 }
 
 /// What callers of models and readers of the desk may both ask.
