@@ -3,7 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod booking;
+mod chatting;
+mod hearing;
 mod resolving;
+mod scripted;
+mod speaking;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tempfile::TempDir;

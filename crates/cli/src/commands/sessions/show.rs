@@ -29,7 +29,8 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Printer) -> Result<u8> {
     let settings = Settings::announced(args.file.config.as_deref(), environment, printer)?;
     let ledger = ledger::open(&settings, environment, printer).await?;
-    let detail = session_get(&ledger, &args.id, None).await.advise(|| "`voicegw sessions` lists them".into())?;
+    let detail =
+        session_get(&ledger, &args.id, None).await.advise(|| "`voicegw sessions` lists them".into())?;
     if args.json {
         printer.json(&detail)?;
     } else {
