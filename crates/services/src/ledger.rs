@@ -44,7 +44,8 @@ impl Ledger {
 #[derive(Debug)]
 pub struct LedgerDoor {
     url: Option<String>,
-    temporary: PathBuf,
+    /// Where spools to bring in may lie; `None` brings none in.
+    temporary: Option<PathBuf>,
     state: Mutex<State>,
 }
 
@@ -56,9 +57,15 @@ struct State {
 }
 
 impl LedgerDoor {
-    /// The door to the ledger at `url`; `None` is one that is off. Nothing is opened yet.
+    /// The door to the ledger at `url`; `None` is one that is off. Nothing is opened yet. What a writer that died left
+    /// in a spool, beside the ledger or in the `temporary` folder, is brought in when it is.
     pub fn new(url: Option<&str>, temporary: &Path) -> LedgerDoor {
-        LedgerDoor { url: url.map(str::to_owned), temporary: temporary.to_owned(), state: Mutex::default() }
+        LedgerDoor { temporary: Some(temporary.to_owned()), ..LedgerDoor::as_it_is(url) }
+    }
+
+    /// The same for questions that are not about lines and shall not wait for any.
+    pub(crate) fn as_it_is(url: Option<&str>) -> LedgerDoor {
+        LedgerDoor { url: url.map(str::to_owned), temporary: None, state: Mutex::default() }
     }
 
     /// Where the ledger is; `None` when it is off.
@@ -76,7 +83,11 @@ impl LedgerDoor {
             return Ok(Ledger::Open(reader.clone()));
         }
         let Some(url) = self.url.as_deref() else { return Ok(Ledger::Off) };
-        match Reader::open_with(url, &self.temporary).await {
+        let opened = match &self.temporary {
+            Some(temporary) => Reader::open_with(url, temporary).await,
+            None => Reader::open_as_it_is(url).await,
+        };
+        match opened {
             Ok(reader) => {
                 *state = State { reader: Some(reader.clone()), began: true };
                 Ok(Ledger::Open(reader))

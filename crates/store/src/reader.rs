@@ -47,8 +47,16 @@ impl Reader {
     /// # Errors
     /// As [`Reader::open`].
     pub async fn open_with(url: &str, temporary: &Path) -> Result<Reader, Error> {
+        import(&address::parse(url)?, temporary).await;
+        Reader::open_as_it_is(url).await
+    }
+
+    /// Opens the store without bringing in spools, which can take seconds: for questions that are not about lines.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub async fn open_as_it_is(url: &str) -> Result<Reader, Error> {
         let path = address::parse(url)?;
-        import(&path, temporary).await;
         let options = file::open_for_reading(&path).await?;
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_lazy_with(options);
         Ok(Reader { path, pool })

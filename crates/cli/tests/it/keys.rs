@@ -2,7 +2,12 @@
 
 use crate::machine::{Machine, Outcome};
 use serde_json::Value;
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command},
+};
 
 const FILE: &str = "projects:\n  shop: { name: Shop }\nserve: { port: 8123 }\n";
 const OLD: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
@@ -146,4 +151,76 @@ fn another_secret_is_told_with_the_keys_that_need_it() {
                make one with `openssl rand -base64 32`\n";
     assert_eq!((wrong.code, wrong.err.contains(err)), (Some(1), true), "{}", wrong.err);
     assert!(!wrong.err.contains("hunter2"));
+}
+
+/// A server on this machine.
+#[cfg(unix)]
+struct Server {
+    child: Option<Child>,
+    port: u16,
+}
+
+#[cfg(unix)]
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Only when the test failed before it was stopped.
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+#[cfg(unix)]
+impl Server {
+    fn start(machine: &Machine) -> Server {
+        // Free when it was asked for, which is soon enough.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut child = machine.command(&format!("serve --port {port}")).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let ready = out.lines().map_while(Result::ok).any(|line| line.starts_with("listening on"));
+        let server = Server { child: Some(child), port };
+        assert!(ready, "the server did not start");
+        server
+    }
+
+    /// The status of an answer.
+    fn status(&self, path: &str, key: &str) -> u16 {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let bearer = if key.is_empty() { String::new() } else { format!("authorization: Bearer {key}\r\n") };
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{bearer}\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Ends it in good order; what it said on stderr.
+    fn stop(mut self) -> String {
+        let child = self.child.take().unwrap();
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_issued_while_a_server_runs_opens_it_and_its_use_is_noted() {
+    let machine = Machine::new().with_config(FILE);
+    let server = Server::start(&machine);
+    assert_eq!(server.status("/v1/logs", ""), 200);
+    let key = machine.run("keys create -p shop").out.trim().to_owned();
+    assert_eq!(server.status("/v1/logs", &key), 200);
+    assert_eq!(server.status("/v1/logs", "vk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), 401);
+    server.stop();
+    assert!(json(&machine.run("keys list --json"))["items"][0]["last_used_at"].is_string());
+    let closed = Server::start(&machine);
+    assert_eq!(closed.status("/v1/logs", ""), 401);
+    assert_eq!(closed.status("/v1/logs", &key), 200);
+    closed.stop();
+    let lost = Server::start(&machine.with("VOICEGW_SECRET", NEW));
+    assert_eq!(lost.status("/v1/logs", &key), 401);
+    assert!(lost.stop().contains("warning: keys that cannot be verified"));
 }

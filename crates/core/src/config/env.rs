@@ -40,9 +40,9 @@ variables! {
     VOICEGW_MCP_TOKEN;
     /// Another name of `VOICEGW_MCP_TOKEN`.
     VOICEGW_MCP_API_KEY;
-    /// Fernet key that stored secrets are encrypted with.
+    /// Fernet key that issued keys are kept under; by default the file `~/.config/voicegateway/.secret`.
     VOICEGW_SECRET;
-    /// Older Fernet keys, comma-separated, that still decrypt.
+    /// Older Fernet keys, comma-separated, that keys issued under them still need.
     VOICEGW_SECRET_FALLBACK;
     /// Collector that ledger lines of this agent are sent to.
     VOICEGW_COLLECTOR_URL;

@@ -5,6 +5,8 @@
 
 mod cache;
 mod jwt;
+#[cfg(test)]
+mod speed;
 
 use crate::{
     Error, Gateway, Keys, KeysError, LivekitKey, SetupError, VirtualKey,

@@ -1,8 +1,11 @@
 //! The desk's routes, over a ledger written the way the product writes it.
 
 use crate::server::TestServer;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::future::{BoxFuture, FutureExt, ready};
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
+use sha2::Sha256;
 use std::{
     sync::{
         Arc,
@@ -13,7 +16,7 @@ use std::{
 use vg_core::{Line, Modality, UnixMicros};
 use vg_gateway::{KeysError, Limits, LivekitKey, VirtualKey};
 use vg_services::{
-    keys::{Keys, NewKey, key_revoke, virtual_key_create},
+    keys::{Keys, NewKey, key_revoke, livekit_key_create, virtual_key_create},
     secrets::SecretPlace,
 };
 use vg_testkit::{
@@ -50,7 +53,7 @@ impl Desk {
         }
         let url = folder.path().join("ledger.db").display().to_string();
         let place = SecretPlace::new(&|_| None, Some(folder.path()));
-        let keys = Keys::new(Some(&url), folder.path(), place).unwrap();
+        let keys = Keys::new(Some(&url), place).unwrap();
         let server = TestServer::start_over(Some(url), yaml, Arc::new(keys), Limits::default()).await;
         Desk { server, folder }
     }
@@ -163,6 +166,34 @@ async fn a_tenants_key_sees_its_own_alone() {
             assert_eq!(get(&format!("{path}?tenant={other}")).await.status, 403, "{path}");
         }
     }
+}
+
+/// A token as LiveKit's clients mint it: its claims and nothing else.
+fn livekit_token(api_key: &str, secret: &str) -> String {
+    let seconds = now().0 / 1_000_000;
+    let claims = json!({
+        "inference": {"perform": true}, "sub": "agent", "iss": api_key, "nbf": seconds, "exp": seconds + 600,
+    });
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(&json!({"alg": "HS256", "typ": "JWT"})), part(&claims));
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(signed.as_bytes());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}
+
+#[tokio::test]
+async fn a_stored_livekit_pair_calls_models_and_reads_no_desk() {
+    let desk = Desk::start("", Vec::new()).await;
+    let (secrets, _) = SecretPlace::new(&|_| None, Some(desk.folder.path())).find_or_make().unwrap();
+    let new = NewKey { project: "default".into(), name: "agents".into(), ..NewKey::default() };
+    let (secret, pair) = livekit_key_create(&desk.url(), &secrets, new, now()).await.unwrap();
+    let token = livekit_token(&pair.api_key, secret.expose().unwrap());
+    assert_eq!(desk.server.get("/v1/models", Some(&token)).await.status, 200);
+    assert_eq!(desk.server.get("/v1/logs", Some(&token)).await.status, 403);
+    let wrong = livekit_token(&pair.api_key, "another secret");
+    assert_eq!(desk.server.get("/v1/models", Some(&wrong)).await.status, 401);
+    let nobody = livekit_token("APIaaaaaaaaaaaa", secret.expose().unwrap());
+    assert_eq!(desk.server.get("/v1/models", Some(&nobody)).await.status, 401);
 }
 
 #[tokio::test]

@@ -12,7 +12,6 @@ use crate::{
 use std::{
     collections::HashSet,
     fmt,
-    path::Path,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
@@ -76,12 +75,12 @@ impl Keys {
     ///
     /// # Errors
     /// When the owner's secret is none or cannot be read.
-    pub fn new(url: Option<&str>, temporary: &Path, place: SecretPlace) -> Result<Keys, Error> {
+    pub fn new(url: Option<&str>, place: SecretPlace) -> Result<Keys, Error> {
         let secrets = OnceLock::new();
         if let Some(found) = place.find()? {
             let _ = secrets.set(found);
         }
-        Ok(Keys { store: LedgerDoor::new(url, temporary), place, secrets, used: Mutex::default() })
+        Ok(Keys { store: LedgerDoor::as_it_is(url), place, secrets, used: Mutex::default() })
     }
 
     /// Who holds a virtual key; `None` when it is none or was revoked.

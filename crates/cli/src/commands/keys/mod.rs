@@ -7,8 +7,8 @@ mod revoke;
 use crate::{Environment, Printer, Settings, exit::Advise, ledger::SWITCH_ON};
 use anyhow::Result;
 use vg_services::{
-    Error,
-    keys::KeyList,
+    Error, Ledger,
+    keys::{KeyList, key_list},
     secrets::{SecretPlace, Secrets},
 };
 
@@ -38,6 +38,20 @@ fn store(settings: &Settings) -> Result<&str> {
 
 fn secret_place(environment: &Environment) -> SecretPlace {
     SecretPlace::new(&|name| environment.get(name), environment.home())
+}
+
+/// Says which stored keys a server started here would refuse, since it lacks the secret they need. A store that
+/// cannot be read is for the server to tell.
+pub(crate) async fn doubt_stored(
+    settings: &Settings,
+    environment: &Environment,
+    printer: &mut Printer,
+) -> Result<()> {
+    let ledger = Ledger::open(settings.database_url.as_deref(), &environment.temporary()).await;
+    let Ok(ledger) = ledger else { return Ok(()) };
+    let list = key_list(&ledger).await?;
+    doubt_secrets(&list, secret_place(environment).find()?.as_ref(), printer);
+    Ok(())
 }
 
 /// Says which keys no secret at hand can verify.

@@ -6,6 +6,7 @@ mod watch;
 use crate::{
     Environment, Printer, Settings,
     args::ConfigFlag,
+    commands::keys::doubt_stored,
     exit::{self, Advise},
     ledger,
 };
@@ -58,7 +59,6 @@ pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Pri
     };
     let keys = Arc::new(Keys::new(
         settings.database_url.as_deref(),
-        &environment.temporary(),
         SecretPlace::new(&|name| environment.get(name), environment.home()),
     )?);
     let gateway = gateway(&settings, environment, Arc::clone(&keys))?;
@@ -80,6 +80,7 @@ pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Pri
     }
     let listener = listen(&host, port, &addresses).await?;
     let address = listener.local_addr()?;
+    doubt_stored(&settings, environment, printer).await?;
     announce(&gateway, &settings, address, is_open, printer)?;
     let watcher = watch::watch(Arc::clone(&gateway), args.file.config, environment.clone(), settings.file);
     let served = vg_gateway::serve(Arc::clone(&gateway), listener, stop);

@@ -31,7 +31,7 @@ impl Place {
     }
 
     fn keys(&self, variables: &[(&str, &str)]) -> Keys {
-        Keys::new(Some(&self.url()), self.folder.path(), Place::secret_place(variables)).unwrap()
+        Keys::new(Some(&self.url()), Place::secret_place(variables)).unwrap()
     }
 
     async fn bearer(&self) -> String {
@@ -146,7 +146,7 @@ async fn another_secret_is_named_with_the_fix() {
 async fn a_secret_made_with_the_first_key_is_found_without_a_restart() {
     let place = Place::new();
     let home = || SecretPlace::new(&|_| None, Some(place.folder.path()));
-    let keys = Keys::new(Some(&place.url()), place.folder.path(), home()).unwrap();
+    let keys = Keys::new(Some(&place.url()), home()).unwrap();
     assert!(!keys.exist().await.unwrap());
     let (secrets, _) = home().find_or_make().unwrap();
     let new = NewKey { project: "shop".into(), name: "one".into(), ..NewKey::default() };
