@@ -4,11 +4,14 @@
 use crate::{Error, UnixMicros};
 use std::{fmt, str::FromStr};
 
-/// Lays out a UUIDv7 (RFC 9562, section 5.7) from an instant and ten random bytes.
+/// Lays out a UUIDv7 from an instant and ten random bytes. The twelve bits after the millisecond are its fraction
+/// (RFC 9562, section 6.2, method 3), so that ids of one process sort within it too; 62 bits stay random.
 const fn version_7(at: UnixMicros, random: [u8; 10]) -> [u8; 16] {
     let [_, _, t0, t1, t2, t3, t4, t5] = at.millis().to_be_bytes();
-    let [r0, r1, r2, r3, r4, r5, r6, r7, r8, r9] = random;
-    [t0, t1, t2, t3, t4, t5, 0x70 | (r0 & 0x0f), r1, 0x80 | (r2 & 0x3f), r3, r4, r5, r6, r7, r8, r9]
+    let [_, _, r2, r3, r4, r5, r6, r7, r8, r9] = random;
+    let fraction = (at.0.rem_euclid(1_000) * 4_096 / 1_000) as u16;
+    let [f0, f1] = fraction.to_be_bytes();
+    [t0, t1, t2, t3, t4, t5, 0x70 | f0, f1, 0x80 | (r2 & 0x3f), r3, r4, r5, r6, r7, r8, r9]
 }
 
 macro_rules! id {
@@ -93,8 +96,9 @@ mod tests {
     #[test]
     fn ids_sort_by_time_and_are_version_7() {
         let early = AttemptId::new(UnixMicros(1_763_000_000_000_000), [0xff; 10]);
+        let within = AttemptId::new(UnixMicros(1_763_000_000_000_001), [0; 10]);
         let late = AttemptId::new(UnixMicros(1_763_000_000_001_000), [0; 10]);
-        assert!(early < late);
+        assert!(early < within && within < late);
         assert_eq!(early.0[6] >> 4, 7);
         assert_eq!(early.0[8] >> 6, 0b10);
         assert!(AttemptId::first_at(UnixMicros(1_763_000_000_001_000)) <= late);

@@ -1,6 +1,11 @@
 //! The stages together: from a model string to a line read back from a real ledger.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops at what it did not expect"
+)]
 
 mod booking;
 mod chatting;
