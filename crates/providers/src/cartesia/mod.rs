@@ -1,9 +1,16 @@
 //! Cartesia: Sonic text to speech and Ink speech to text. <https://docs.cartesia.ai>, read 2026-11.
 
+mod listen;
+mod options;
 #[cfg(feature = "sim")]
 pub(crate) mod sim;
+mod stt;
+#[cfg(feature = "sim")]
+#[cfg(test)]
+mod tests;
+mod tts;
 mod usage;
-mod wire;
+pub(crate) mod wire;
 
 use vg_core::{
     Modality, Usage,
@@ -11,7 +18,8 @@ use vg_core::{
 };
 
 /// How it is called.
-pub const CLIENTS: crate::client::Clients = crate::client::Clients { stt: None, llm: None, tts: None };
+pub const CLIENTS: crate::client::Clients =
+    crate::client::Clients { stt: Some(&stt::Stt), llm: None, tts: Some(&tts::Tts) };
 
 /// The Cartesia provider.
 pub struct Cartesia;

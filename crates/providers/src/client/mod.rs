@@ -6,8 +6,10 @@
 //! provider's connection is closed unless it is clean and can be kept for the next call.
 
 mod network;
+mod pool;
 
 pub use network::{Body, Network, Socket, Words, full, full_leaving};
+pub use pool::{Lifetime, PooledSocket};
 
 use futures_util::{future::BoxFuture, stream::BoxStream};
 use std::{sync::Arc, time::Duration};

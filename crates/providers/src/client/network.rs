@@ -1,6 +1,7 @@
 //! Connections to providers: one HTTP client with warm pools, and WebSockets. TLS by rustls; `TCP_NODELAY`
 //! everywhere, since Nagle's algorithm and delayed acknowledgements together cost 40 ms a message.
 
+use super::pool::{IdleSockets, Lifetime, PooledSocket};
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
@@ -93,6 +94,7 @@ impl<F: FnOnce() + Unpin> hyper::body::Body for Leaving<F> {
 pub struct Network {
     http: Client<HttpsConnector<HttpConnector>, Body>,
     tls: Arc<ClientConfig>,
+    idle: IdleSockets,
 }
 
 impl std::fmt::Debug for Network {
@@ -129,7 +131,7 @@ impl Network {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .build(https);
-        Ok(Network { http, tls: Arc::new(config) })
+        Ok(Network { http, tls: Arc::new(config), idle: IdleSockets::default() })
     }
 
     /// Sends a request and waits for the head of the answer. A status that is not 2xx is a failure with the
@@ -181,6 +183,33 @@ impl Network {
             Ok(Err(error)) => Err(Failure::dropped(format!("no socket to {host}: {error}"))),
             Err(_) => Err(Failure::timed_out(format!("{host} opened no socket within {timeout:?}"))),
         }
+    }
+
+    /// A socket kept from an earlier call with the same address and headers, if one is still open. What its
+    /// earlier call left unread is gone.
+    pub fn kept_socket(&self, request: &Request<()>) -> Option<PooledSocket> {
+        self.idle.take(&self.idle.key(request))
+    }
+
+    /// Opens a WebSocket that can be kept.
+    ///
+    /// # Errors
+    /// As [`Network::socket`].
+    pub async fn new_socket(
+        &self,
+        request: Request<()>,
+        timeout: Duration,
+        words: fn(&[u8]) -> Words,
+    ) -> Result<PooledSocket, Failure> {
+        let key = self.idle.key(&request);
+        let (socket, _) = self.socket(request, timeout, words).await?;
+        Ok(PooledSocket::new(socket, key))
+    }
+
+    /// Keeps a socket for another call with the same address and headers. Only a clean one: what comes on it
+    /// before the next call is dropped unread.
+    pub fn keep_socket(&self, socket: PooledSocket, lifetime: Lifetime) {
+        self.idle.put(socket, lifetime);
     }
 
     async fn open(&self, mut request: Request<()>) -> Result<(Socket, http::HeaderMap), tungstenite::Error> {

@@ -1,10 +1,18 @@
 //! Deepgram: streaming and pre-recorded speech to text (`/v1/listen`, Flux on `/v2/listen`) and Aura text to
 //! speech (`/v1/speak`). <https://developers.deepgram.com>, read 2026-11.
 
+mod flux;
+mod listen;
+mod options;
 #[cfg(feature = "sim")]
 pub(crate) mod sim;
+mod stt;
+#[cfg(feature = "sim")]
+#[cfg(test)]
+mod tests;
+mod tts;
 mod usage;
-mod wire;
+pub(crate) mod wire;
 
 use vg_core::{
     Modality, Usage,
@@ -12,7 +20,8 @@ use vg_core::{
 };
 
 /// How it is called.
-pub const CLIENTS: crate::client::Clients = crate::client::Clients { stt: None, llm: None, tts: None };
+pub const CLIENTS: crate::client::Clients =
+    crate::client::Clients { stt: Some(&stt::Stt), llm: None, tts: Some(&tts::Tts) };
 
 /// The Deepgram provider.
 pub struct Deepgram;

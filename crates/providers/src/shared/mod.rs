@@ -6,8 +6,16 @@ pub mod billing;
 mod fuzz;
 pub mod http;
 pub mod json_text;
+pub mod listening;
+pub mod multipart;
 pub mod openai_compat;
+pub mod pcm;
+pub mod query;
 #[cfg(test)]
 pub mod recorder;
 pub mod seconds;
+pub mod speaking;
+pub mod speech_file;
 pub mod sse;
+pub mod wav;
+pub mod websocket;

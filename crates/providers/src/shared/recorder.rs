@@ -19,6 +19,16 @@ pub struct Notes {
     pub text: String,
     pub refused: Option<u16>,
     pub reported: Usage,
+    pub audio: Vec<AudioSocket>,
+}
+
+/// A socket that carried audio.
+#[derive(Debug, Default, Clone)]
+pub struct AudioSocket {
+    pub bytes_per_second: u32,
+    pub bytes: u64,
+    pub reported_nanos: Option<u64>,
+    pub is_closed: bool,
 }
 
 impl Recorder {
@@ -45,16 +55,24 @@ impl Tap for Recorder {
         self.notes().sockets += 1;
     }
 
-    fn audio_socket_opened(&self, _: u32) -> usize {
-        self.notes().sockets += 1;
-        0
+    fn audio_socket_opened(&self, bytes_per_second: u32) -> usize {
+        let mut notes = self.notes();
+        notes.sockets += 1;
+        notes.audio.push(AudioSocket { bytes_per_second, ..AudioSocket::default() });
+        notes.audio.len() - 1
     }
 
-    fn sent_audio(&self, _: usize, _: u64) {}
+    fn sent_audio(&self, socket: usize, bytes: u64) {
+        self.notes().audio[socket].bytes += bytes;
+    }
 
-    fn reported_audio(&self, _: usize, _: u64) {}
+    fn reported_audio(&self, socket: usize, nanos: u64) {
+        self.notes().audio[socket].reported_nanos = Some(nanos);
+    }
 
-    fn audio_socket_closed(&self, _: usize) {}
+    fn audio_socket_closed(&self, socket: usize) {
+        self.notes().audio[socket].is_closed = true;
+    }
 
     fn output(&self) {
         self.notes().outputs += 1;

@@ -3,8 +3,9 @@
 use super::{Sim, router};
 use crate::{
     client::{Call, Network},
-    shared::recorder::{Notes, Recorder},
+    shared::recorder::{AudioSocket, Notes, Recorder},
 };
+use bytes::Bytes;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -98,10 +99,25 @@ impl Rig {
 
     /// A number of the only row of the simulators' meter.
     pub(crate) fn billed(&self, name: &str) -> u64 {
+        self.row()[name].as_u64().unwrap()
+    }
+
+    /// The audio on the only row of the simulators' meter, in nanoseconds.
+    pub(crate) fn billed_audio_nanos(&self) -> u64 {
+        (self.row()["audio_seconds"].as_f64().unwrap() * 1e9).round() as u64
+    }
+
+    fn row(&self) -> Value {
         let rows = serde_json::to_value(self.sim.meter().rows()).unwrap();
         let rows = rows.as_array().unwrap();
         assert_eq!(rows.len(), 1, "{rows:?}");
-        rows[0][name].as_u64().unwrap()
+        rows[0].clone()
+    }
+
+    /// The audio the clients told the meter they sent, in nanoseconds.
+    pub(crate) fn sent_audio_nanos(&self) -> u64 {
+        let nanos = |socket: &AudioSocket| socket.bytes * 1_000_000_000 / u64::from(socket.bytes_per_second);
+        self.notes().audio.iter().map(nanos).sum()
     }
 
     /// How the last request ended, once it has.
@@ -146,4 +162,19 @@ pub(crate) async fn answer_once(answer: impl Into<Vec<u8>>) -> (String, tokio::t
 /// An HTTP answer with a body that ends with the connection.
 pub(crate) fn http_answer(content_type: &str, body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\nconnection: close\r\n\r\n{body}")
+}
+
+/// Audio that the simulators take for speech, 16-bit at 16 kHz, in frames of 50 ms.
+pub(crate) fn speech(millis: usize) -> Vec<Bytes> {
+    frames(millis, |place| if place / 20 % 2 == 0 { 3_000 } else { -3_000 })
+}
+
+/// The same of silence.
+pub(crate) fn silence(millis: usize) -> Vec<Bytes> {
+    frames(millis, |_| 0)
+}
+
+fn frames(millis: usize, sample: impl Fn(usize) -> i16) -> Vec<Bytes> {
+    let audio: Vec<u8> = (0..millis * 16).flat_map(|place| sample(place).to_le_bytes()).collect();
+    audio.chunks(1600).map(Bytes::copy_from_slice).collect()
 }

@@ -1,0 +1,3 @@
+//! Tests of Cartesia's clients against its simulator.
+
+mod speak;

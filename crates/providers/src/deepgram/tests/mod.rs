@@ -1,0 +1,3 @@
+//! Tests of Deepgram's clients against its simulator.
+
+mod listen;
