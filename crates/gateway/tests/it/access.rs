@@ -1,6 +1,11 @@
 //! Who is let in, and what those who are not are told.
 
-use crate::server::TestServer;
+use crate::{
+    dial::dial,
+    server::{TestKeys, TestServer},
+};
+use vg_gateway::Limits;
+use vg_testkit::sim::Sim;
 
 #[tokio::test]
 async fn health_is_public() {
@@ -36,4 +41,43 @@ async fn a_server_that_drains_says_so_and_ends() {
     server.stop.take();
     (&mut server.served).await.unwrap().unwrap();
     assert!(tokio::net::TcpStream::connect(server.address).await.is_err());
+}
+
+fn signed(claims: &serde_json::Value, secret: &str) -> String {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use hmac::{Hmac, KeyInit, Mac};
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let signed = format!("{}.{}", part(r#"{"alg":"HS256","typ":"JWT"}"#), part(&claims.to_string()));
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(signed.as_bytes());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}
+
+fn claims(api_key: &str, perform: bool) -> serde_json::Value {
+    let now = vg_engine::now().0 / 1_000_000;
+    serde_json::json!({"inference": {"perform": perform}, "sub": "agent", "iss": api_key, "nbf": now, "exp": now + 600})
+}
+
+#[tokio::test]
+async fn a_handshake_needs_a_token_of_a_known_key_with_the_grant() {
+    let sim = Sim::start(0.0).await;
+    let keys = TestKeys { livekit: [("APIkey", ("secret", "shop"))].into(), ..TestKeys::default() };
+    let yaml = format!("{}projects: {{ shop: {{ name: Shop }} }}\n", sim.providers());
+    let server = TestServer::start(&yaml, keys, Limits::default()).await;
+    let path = "/v1/tts?model=cartesia/sonic-3";
+    let dial_with = async |token: Option<&str>| dial(&server, path, token).await.err();
+    assert_eq!(dial_with(None).await, Some(401));
+    assert_eq!(dial_with(Some("nonsense")).await, Some(401));
+    assert_eq!(dial_with(Some("vk_unknown")).await, Some(401));
+    assert_eq!(dial_with(Some(&signed(&claims("APIkey", true), "other"))).await, Some(401));
+    assert_eq!(dial_with(Some(&signed(&claims("nobody", true), "secret"))).await, Some(401));
+    assert_eq!(dial_with(Some(&signed(&claims("APIkey", false), "secret"))).await, Some(403));
+    let token = signed(&claims("APIkey", true), "secret");
+    assert_eq!(dial_with(Some(&token)).await, None);
+    // An agent's key calls models, lists them, and does nothing else.
+    assert_eq!(server.get("/v1/models", Some(&token)).await.status, 200);
+    assert_eq!(server.get("/v1/costs", Some(&token)).await.status, 403);
+    let refused = server.get("/v1/models", None).await;
+    assert_eq!((refused.status, refused.header("www-authenticate")), (401, Some("bearer")));
+    assert_eq!(server.get("/v1/bargein", None).await.status, 404);
 }

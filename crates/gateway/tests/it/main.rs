@@ -4,4 +4,7 @@
 mod access;
 mod chat;
 mod desk;
+mod dial;
 mod server;
+mod stt;
+mod tts;
