@@ -90,7 +90,7 @@ impl Socket {
     }
 
     /// Messages up to the close, and its code.
-    pub async fn to_the_end(&mut self) -> (Vec<Value>, u16) {
+    pub async fn rest(&mut self) -> (Vec<Value>, u16) {
         let mut messages = Vec::new();
         loop {
             match self.next().await {

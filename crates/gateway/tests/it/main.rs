@@ -1,5 +1,10 @@
 //! The server over real sockets.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up has failed"
+)]
 
 mod access;
 mod chat;

@@ -40,7 +40,7 @@ async fn an_utterance_is_begun_guessed_and_ended_once_and_finalize_ends_the_sock
     assert!(last["duration"].as_f64().unwrap() > 0.0 && last["start"].as_f64().unwrap() < 1.5, "{last}");
     assert!(!last["words"].as_array().unwrap().is_empty());
     socket.send(json!({"type": "session.finalize"})).await;
-    let (rest, code) = socket.to_the_end().await;
+    let (rest, code) = socket.rest().await;
     assert_eq!((kinds(&rest), code), (vec!["session.finalized", "session.closed"], 1000));
     let lines = server.lines(1).await;
     assert_eq!((lines.len(), lines[0].status), (1, Status::Success));
@@ -54,7 +54,7 @@ async fn finalize_without_any_speech_ends_at_once_and_says_nothing_empty() {
     let mut socket = begun(&server).await;
     let before = Instant::now();
     socket.send(json!({"type": "session.finalize"})).await;
-    let (rest, code) = socket.to_the_end().await;
+    let (rest, code) = socket.rest().await;
     assert_eq!((kinds(&rest), code), (vec!["session.finalized", "session.closed"], 1000));
     assert!(before.elapsed() < Duration::from_secs(2));
 }
@@ -68,7 +68,7 @@ async fn after_session_close_there_is_only_a_close_frame() {
     // As a cancelled Python stream does: both back to back.
     socket.send(json!({"type": "session.finalize"})).await;
     socket.send(json!({"type": "session.close"})).await;
-    let (rest, code) = socket.to_the_end().await;
+    let (rest, code) = socket.rest().await;
     assert_eq!(code, 1000);
     assert!(!kinds(&rest).contains(&"session.closed"), "{rest:?}");
     let lines = server.lines(1).await;
@@ -115,14 +115,14 @@ async fn what_is_wrong_after_the_handshake_is_told_with_a_status_and_closed() {
     for (first, code) in cases {
         let mut socket = dial(&server, "/v1/stt", None).await.unwrap();
         socket.send(first).await;
-        let (messages, closed) = socket.to_the_end().await;
+        let (messages, closed) = socket.rest().await;
         assert_eq!(kinds(&messages), ["error"]);
         assert_eq!((&messages[0]["code"], closed), (&json!(code), 1008));
         assert!(messages[0]["session_id"].is_string());
     }
     let mut socket = begun(&server).await;
     socket.send(json!({"type": "input_audio", "audio": "%%%"})).await;
-    assert_eq!(socket.to_the_end().await.0[0]["code"], 400);
+    assert_eq!(socket.rest().await.0[0]["code"], 400);
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn what_changes_nothing_is_ignored() {
     socket.send(json!({"type": "session.update", "settings": {"extra": {"endpointing": 100}}})).await;
     socket.audio(500, true).await;
     socket.send(json!({"type": "session.finalize"})).await;
-    assert_eq!(socket.to_the_end().await.1, 1000);
+    assert_eq!(socket.rest().await.1, 1000);
     let lines = server.lines(1).await;
     assert_eq!((lines.len(), &*lines[0].provider), (1, "deepgram"));
 }
@@ -146,7 +146,7 @@ async fn a_socket_that_says_nothing_is_told_2007_and_closed() {
     let limits = Limits { socket_idle: Duration::from_millis(300), ..Limits::default() };
     let server = TestServer::start(&sim.providers(), TestKeys::default(), limits).await;
     let mut socket = begun(&server).await;
-    let (messages, code) = socket.to_the_end().await;
+    let (messages, code) = socket.rest().await;
     assert_eq!((messages[0]["code"].as_u64(), code), (Some(2007), 1000));
 }
 
@@ -163,10 +163,10 @@ async fn sockets_and_messages_are_capped() {
     let mut first = begun(&server).await;
     let mut second = dial(&server, PATH, None).await.unwrap();
     assert_eq!(dial(&server, PATH, None).await.err(), Some(429));
-    let (messages, code) = second.to_the_end().await;
+    let (messages, code) = second.rest().await;
     assert_eq!((kinds(&messages), code), (vec!["error"], 1008));
     first.try_send("x".repeat(5_000)).await;
-    first.to_the_end().await;
+    first.rest().await;
     for _ in 0..100 {
         if dial(&server, PATH, None).await.is_ok() {
             return;
@@ -187,7 +187,7 @@ async fn a_server_that_stops_refuses_new_sockets_lets_calls_go_on_and_then_ends_
     while server.get("/health", None).await.json()["status"] != "draining" {}
     assert_eq!(dial(&server, PATH, None).await.err(), Some(503));
     socket.audio(500, true).await;
-    let (_, code) = socket.to_the_end().await;
+    let (_, code) = socket.rest().await;
     assert_eq!(code, 1001);
     (&mut server.served).await.unwrap().unwrap();
     assert_eq!(server.lines(1).await[0].status, Status::Cancelled);

@@ -167,7 +167,7 @@ async fn a_failed_synthesis_is_told_and_the_socket_closed() {
     .await;
     let mut socket = begun(&server).await;
     socket.send(packet("Hello there. ", "voice-abc")).await;
-    let (messages, code) = socket.to_the_end().await;
+    let (messages, code) = socket.rest().await;
     let error = messages.last().unwrap();
     assert_eq!((error["type"].as_str(), code), (Some("error"), 1011));
     assert!(error["code"].as_u64().unwrap() >= 500 && error["session_id"].is_string());
@@ -200,7 +200,7 @@ async fn an_idle_socket_is_closed_in_order_when_the_server_stops() {
     let mut socket = begun(&server).await;
     server.stop.take();
     let before = Instant::now();
-    assert_eq!(socket.to_the_end().await, (vec![], 1001));
+    assert_eq!(socket.rest().await, (vec![], 1001));
     assert!(before.elapsed() < Duration::from_secs(2), "nothing runs, so nothing is waited for");
     (&mut server.served).await.unwrap().unwrap();
 }
