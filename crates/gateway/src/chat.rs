@@ -1,10 +1,14 @@
 //! `POST /v1/chat/completions`, for LiveKit's clients and OpenAI's alike: one answer, or a stream of events.
 
 use crate::{Caller, Error, Gateway, body::Whole, booking, occupancy::CallGuard};
-use axum::{body::Body, extract::State, response::Response};
+use axum::{
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::{Stream, stream::unfold};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::{borrow::Cow, convert::Infallible, sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc::error::TryRecvError,
@@ -15,8 +19,11 @@ use vg_core::{
     Kind, Modality,
     call::{ChatPiece, ChatRequest, Failure},
 };
-use vg_engine::{Ask, ChatCall, Fallback, Wishes};
-use vg_wire::{livekit::headers::PROVIDER, openai::chat::ChatBody};
+use vg_engine::{Ask, ChatCall, Fallback, Plan, Wishes};
+use vg_wire::{
+    livekit::headers::{PROVIDER, RPM_LIMIT, RPM_USED},
+    openai::chat::ChatBody,
+};
 
 /// How long the head of a stream's answer waits for the first piece, so that a refusal still has a status of its
 /// own. Longer, and a client that waits for the head gives up: Node's waits 10 s for it and no longer.
@@ -41,11 +48,27 @@ pub(crate) async fn create(
     let fallback = |model| Fallback { model, ..Fallback::default() };
     let fallbacks = chat.fallbacks.map(|models| models.into_iter().map(fallback).collect());
     let plan = gateway.engine().plan(&ask, &Wishes { fallbacks, ..Wishes::default() })?;
+    let quota = quota(&gateway, &plan);
     let scope = booking::scope(&gateway, &caller, &headers)?;
     let guard = gateway.occupancy.call();
     let request = ChatRequest { body: chat.body, stream: chat.stream };
     let call = gateway.engine().chat(plan, scope, request);
-    if chat.stream { streamed(&gateway, call, guard).await } else { whole(call).await }
+    let answer = if chat.stream { streamed(&gateway, call, guard).await } else { whole(call).await };
+    // Clients log it when they are refused, so it is told then too.
+    let mut response = answer.unwrap_or_else(Error::into_response);
+    response.headers_mut().extend(quota.into_iter().flatten());
+    Ok(response)
+}
+
+/// What the provider that is asked first allows in a minute, and how much of it was used; nothing without a limit.
+fn quota(gateway: &Gateway, plan: &Plan) -> Option<[(HeaderName, HeaderValue); 2]> {
+    let provider = &plan.candidates.first()?.target.provider_name;
+    let limit = gateway.config().rate_limits.get(&**provider).copied().filter(|limit| *limit > 0)?;
+    let used = gateway.quota.count(provider);
+    Some([
+        (HeaderName::from_static(RPM_LIMIT), limit.into()),
+        (HeaderName::from_static(RPM_USED), used.into()),
+    ])
 }
 
 /// The model at the provider that `X-LiveKit-Inference-Provider` names, where the owner has one of that name.

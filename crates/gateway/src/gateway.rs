@@ -1,6 +1,6 @@
 //! What every handler sees: the engine, the configuration that holds now, who is let in, and how many are in.
 
-use crate::{Error, Keys, Limits, SetupError, auth::Verifier, occupancy::Occupancy};
+use crate::{Error, Keys, Limits, SetupError, auth::Verifier, occupancy::Occupancy, quota::Quota};
 use std::{
     collections::HashMap,
     path::PathBuf,
@@ -59,6 +59,7 @@ pub struct Gateway {
     pub(crate) ledger: LedgerDoor,
     pub(crate) version: &'static str,
     pub(crate) occupancy: Arc<Occupancy>,
+    pub(crate) quota: Quota,
     current: RwLock<Current>,
     verifier: Verifier,
     started: Instant,
@@ -88,6 +89,7 @@ impl Gateway {
             ledger: LedgerDoor::new(database_url.as_deref(), &temporary),
             version,
             occupancy: Arc::default(),
+            quota: Quota::new(),
             current: RwLock::new(current),
             verifier,
             started: Instant::now(),

@@ -14,6 +14,7 @@ mod limits;
 mod livekit;
 mod occupancy;
 mod openai;
+mod quota;
 mod router;
 mod routes;
 mod serve;

@@ -1,7 +1,9 @@
 //! Accepts connections, and stops in order: no new calls, then a grace period, then none.
 
 use crate::{Gateway, router};
+use http::Request;
 use hyper::{
+    body::Incoming,
     server::conn::http1,
     service::{Service, service_fn},
 };
@@ -18,7 +20,7 @@ use std::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
 };
 
 /// A dead peer is noticed after about this long, since nothing above TCP asks it: a pooled LiveKit socket does not
@@ -72,6 +74,10 @@ pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: Stop) -> 
     Ok(())
 }
 
+/// A place among the connections: kept by whoever the connection becomes, a WebSocket too.
+#[derive(Clone)]
+pub(crate) struct Slot(#[expect(dead_code, reason = "it is held, not read")] Arc<OwnedSemaphorePermit>);
+
 /// Resolves when no call runs.
 async fn idle(gateway: &Gateway) {
     while gateway.occupancy.calls() > 0 {
@@ -98,11 +104,7 @@ async fn accept(
             }
         };
         tune(&stream);
-        let connection = connection(gateway, stream, app.clone());
-        gateway.tasks().spawn(async move {
-            connection.await;
-            drop(slot);
-        });
+        gateway.tasks().spawn(connection(gateway, stream, app.clone(), Slot(Arc::new(slot))));
     }
 }
 
@@ -120,6 +122,7 @@ fn connection(
     gateway: &Gateway,
     stream: TcpStream,
     app: axum::Router,
+    slot: Slot,
 ) -> impl Future<Output = ()> + Send + 'static {
     let limits = &gateway.limits;
     let mut http = http1::Builder::new();
@@ -130,7 +133,8 @@ fn connection(
         let (asked, first_request) = oneshot::channel::<()>();
         let asked = Mutex::new(Some(asked));
         let app = TowerToHyperService::new(app);
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(slot.clone());
             drop(asked.lock().unwrap_or_else(PoisonError::into_inner).take());
             app.call(request)
         });

@@ -9,6 +9,7 @@ mod ledger;
 mod logs;
 mod machine;
 mod prices;
+mod serve;
 mod sessions;
 mod status;
 mod usage;

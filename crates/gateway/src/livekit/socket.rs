@@ -1,6 +1,6 @@
 //! A client's WebSocket: opened when nothing speaks against it, small, and never waited for without end.
 
-use crate::{Caller, Error, Gateway, booking, occupancy::SocketGuard};
+use crate::{Caller, Error, Gateway, booking, occupancy::SocketGuard, serve::Slot};
 use axum::{
     extract::{
         FromRequestParts,
@@ -46,6 +46,7 @@ pub(crate) struct Visit {
     hint: Option<String>,
     upgrade: WebSocketUpgrade,
     guard: SocketGuard,
+    slot: Option<Slot>,
 }
 
 #[derive(Default, Deserialize)]
@@ -68,7 +69,8 @@ impl FromRequestParts<Arc<Gateway>> for Visit {
         let guard = gateway.occupancy.socket(caller.key.clone(), gateway.limits.sockets_per_key)?;
         let scope = booking::scope(gateway, &caller, &parts.headers)?;
         let hint = hinted_model(hint.as_deref());
-        Ok(Visit { gateway: Arc::clone(gateway), caller, scope, hint, upgrade, guard })
+        let slot = parts.extensions.get::<Slot>().cloned();
+        Ok(Visit { gateway: Arc::clone(gateway), caller, scope, hint, upgrade, guard, slot })
     }
 }
 
@@ -78,6 +80,7 @@ pub(super) struct Opened {
     pub(super) project: Arc<str>,
     pub(super) scope: Scope,
     _guard: SocketGuard,
+    _slot: Option<Slot>,
 }
 
 impl Visit {
@@ -90,7 +93,7 @@ impl Visit {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let Visit { gateway, caller, scope, hint, upgrade, guard } = self;
+        let Visit { gateway, caller, scope, hint, upgrade, guard, slot } = self;
         let project = booking::project(&gateway, &caller);
         if let Some(model) = &hint {
             let ask = Ask { modality, model: Some(model), ..Ask::of_project(&project) };
@@ -104,7 +107,7 @@ impl Visit {
             .max_frame_size(limits.message_bytes);
         let write_wait = limits.write_wait;
         let token = gateway.tasks().token();
-        let opened = Opened { gateway, project, scope, _guard: guard };
+        let opened = Opened { gateway, project, scope, _guard: guard, _slot: slot };
         Ok(upgrade.on_upgrade(move |ws| async move {
             serve(opened, Socket { ws, write_wait }).await;
             drop(token);

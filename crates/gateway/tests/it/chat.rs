@@ -111,3 +111,16 @@ async fn a_body_is_limited_in_size_and_in_time() {
     let count = slow.read(&mut buffer).await.unwrap();
     assert!(std::str::from_utf8(&buffer[..count]).unwrap().starts_with("HTTP/1.1 408"));
 }
+
+#[tokio::test]
+async fn a_limit_and_its_use_are_told_and_no_limit_is_not() {
+    let sim = Sim::start(0.0).await;
+    let yaml = format!("{}rate_limits: {{ openai: {{ requests_per_minute: 60 }} }}\n", sim.providers());
+    let limited = TestServer::start(&yaml, crate::server::TestKeys::default(), Default::default()).await;
+    limited.ask("POST", "/v1/chat/completions", &[], &body(true)).await;
+    let answer = limited.ask("POST", "/v1/chat/completions", &[], &body(true)).await;
+    assert_eq!(answer.header("x-livekit-inference-rpm-limit"), Some("60"));
+    assert_eq!(answer.header("x-livekit-inference-rpm-used"), Some("2"));
+    let free = TestServer::simulated(&sim).await.ask("POST", "/v1/chat/completions", &[], &body(true)).await;
+    assert_eq!(free.header("x-livekit-inference-rpm-used"), None);
+}

@@ -78,6 +78,7 @@ pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Pri
                 .into()
         });
     }
+    raise_descriptor_limit();
     let listener = listen(&host, port, &addresses).await?;
     let address = listener.local_addr()?;
     doubt_stored(&settings, environment, printer).await?;
@@ -140,6 +141,19 @@ fn gateway(settings: &Settings, environment: &Environment, keys: Arc<Keys>) -> R
         limits: Limits::default(),
     })?)
 }
+
+/// A call takes several sockets, and the usual limit of 1024 is soon reached: up to what the system allows.
+#[cfg(unix)]
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}
+
+#[cfg(not(unix))]
+fn raise_descriptor_limit() {}
 
 async fn listen(host: &str, port: u16, addresses: &[SocketAddr]) -> Result<TcpListener> {
     match TcpListener::bind(addresses).await {
