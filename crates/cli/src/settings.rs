@@ -20,6 +20,8 @@ pub struct Settings {
     pub config: Config,
     /// The file it came from; `None` when there is none and the defaults hold.
     pub file: Option<PathBuf>,
+    /// What that file said; empty without one.
+    pub text: String,
     /// The ledger's URL; `None` when there is to be no ledger.
     pub database_url: Option<String>,
     /// What is odd, one line each.
@@ -59,7 +61,7 @@ impl Settings {
         let database_url = env::database_url(&loaded.config, &variable, environment.home())
             .context("the ledger's place (`cost_tracking.db_path`) cannot be told")?;
         let warnings = loaded.warnings.lines().collect();
-        Ok(Settings { config: loaded.config, file, database_url, warnings, notes })
+        Ok(Settings { config: loaded.config, file, text, database_url, warnings, notes })
     }
 
     /// As [`Settings::load`], and says on stderr what there is to say.

@@ -66,7 +66,7 @@ fn json_rows_hold_every_column_in_order_and_null_for_the_unknown() {
         "session_seconds": "wire_measured",
     });
     let stt = json!({
-        "id": "019c21ac-e950-7101-8101-010101010101",
+        "id": "019c21ac-e950-7000-8101-010101010101",
         "timestamp": 1_770_091_506.0,
         "project": "default",
         "modality": "stt",
@@ -86,7 +86,7 @@ fn json_rows_hold_every_column_in_order_and_null_for_the_unknown() {
         "session_id": FIRST,
         "tenant_id": null,
         "agent_id": null,
-        "request_id": "019c21ac-e950-7101-8101-010101010101",
+        "request_id": "019c21ac-e950-7000-8101-010101010101",
         "turn": 0,
         "sockets": 1,
         "probe": false,

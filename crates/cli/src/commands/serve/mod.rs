@@ -83,7 +83,7 @@ pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Pri
     let address = listener.local_addr()?;
     doubt_stored(&settings, environment, printer).await?;
     announce(&gateway, &settings, address, is_open, printer)?;
-    let watcher = watch::watch(Arc::clone(&gateway), args.file.config, environment.clone(), settings.file);
+    let watcher = watch::watch(Arc::clone(&gateway), args.file.config, environment.clone(), settings);
     let served = vg_gateway::serve(Arc::clone(&gateway), listener, stop);
     tokio::select! {
         served = served => served.context("failed to serve")?,

@@ -1,7 +1,7 @@
 //! The configuration's file, looked at every second: an edit holds without a restart, a broken one never.
 
 use crate::{Environment, Settings};
-use std::{convert::Infallible, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{convert::Infallible, fs, path::Path, sync::Arc, time::Duration};
 use vg_gateway::Gateway;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -11,10 +11,11 @@ pub(super) async fn watch(
     gateway: Arc<Gateway>,
     explicit: Option<String>,
     environment: Environment,
-    file: Option<PathBuf>,
+    loaded: Settings,
 ) -> Infallible {
-    let Some(file) = file else { return std::future::pending().await };
-    let mut known = text(&file).await;
+    let Some(file) = loaded.file else { return std::future::pending().await };
+    // What holds, not what the file says by now: it may have been edited since.
+    let mut known = Some(loaded.text);
     loop {
         tokio::time::sleep(EVERY).await;
         let now = text(&file).await;
@@ -44,7 +45,7 @@ fn reload(
 }
 
 /// What the file says. Compared as a whole: it is small, and a time stamp may miss a second edit.
-async fn text(file: &std::path::Path) -> Option<Vec<u8>> {
+async fn text(file: &Path) -> Option<String> {
     let file = file.to_owned();
-    tokio::task::spawn_blocking(move || fs::read(file).ok()).await.ok().flatten()
+    tokio::task::spawn_blocking(move || fs::read_to_string(file).ok()).await.ok().flatten()
 }
