@@ -22,6 +22,7 @@ pub(crate) fn router() -> Router<Sim> {
         .route("/tts/websocket", get(speak::stream))
         .route("/tts/bytes", post(speak::bytes))
         .route("/tts/sse", post(speak::events))
+        .route("/stt", post(listen::recording))
         .route("/stt/websocket", get(listen::manual))
         .route("/stt/turns/websocket", get(listen::turns))
 }

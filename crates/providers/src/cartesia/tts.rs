@@ -67,7 +67,7 @@ async fn synthesize(call: Call, request: SynthesizeRequest) -> Result<Synthesize
 
 /// One synthesis. It is one context, unless Cartesia ends the context in a pause before the next text, as it does a
 /// second after its last audio; then the next text begins another one.
-struct Contexts {
+pub(super) struct Contexts {
     /// What every order says, up to its context: a JSON object that is still open.
     beginning: String,
     /// Whether the caller wants to know when words sound.
@@ -87,7 +87,7 @@ struct Contexts {
 }
 
 impl Contexts {
-    fn new(call: &Call, request: &SpeakRequest) -> Result<Contexts, Failure> {
+    pub(super) fn new(call: &Call, request: &SpeakRequest) -> Result<Contexts, Failure> {
         let output = options::raw(request.sample_rate)?;
         let asked = (request.voice.as_deref(), request.language.as_deref());
         let mut order = options::speech(&call.endpoint, asked, output, &request.extra);
@@ -195,7 +195,7 @@ impl Tongue for Contexts {
         match message.kind.as_ref() {
             "chunk" => {
                 let audio = STANDARD
-                    .decode(message.data.as_bytes())
+                    .decode(message.data.unwrap_or_default().as_bytes())
                     .map_err(|_| Failure::malformed("Cartesia sent audio that cannot be decoded"))?;
                 self.audio_bytes += audio.len() as u64;
                 spoken.push_back(Spoken::Audio(audio.into()));

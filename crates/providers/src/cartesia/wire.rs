@@ -2,7 +2,7 @@
 
 use crate::{
     client::Words,
-    shared::{http::shortened, websocket},
+    shared::{http::shortened, lenient, websocket},
 };
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -47,7 +47,7 @@ pub struct Spoken<'a> {
     pub context_id: Option<Cow<'a, str>>,
     /// Audio in base64.
     #[serde(borrow)]
-    pub data: Cow<'a, str>,
+    pub data: Option<Cow<'a, str>>,
     /// When words sound.
     #[serde(borrow)]
     pub word_timestamps: Option<Times<'a>>,
@@ -57,9 +57,11 @@ pub struct Spoken<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Times<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::or_default")]
     words: Vec<Cow<'a, str>>,
+    #[serde(deserialize_with = "lenient::or_default")]
     start: Vec<f64>,
+    #[serde(deserialize_with = "lenient::or_default")]
     end: Vec<f64>,
 }
 
@@ -90,6 +92,7 @@ pub struct Heard<'a> {
     #[serde(borrow)]
     pub text: Option<Cow<'a, str>>,
     /// The piece will not change.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub is_final: bool,
     /// How much audio it covers, in seconds.
     pub duration: Option<f64>,
@@ -105,7 +108,9 @@ pub struct Heard<'a> {
 struct HeardWord<'a> {
     #[serde(borrow)]
     word: Cow<'a, str>,
+    #[serde(deserialize_with = "lenient::or_default")]
     start: f64,
+    #[serde(deserialize_with = "lenient::or_default")]
     end: f64,
 }
 

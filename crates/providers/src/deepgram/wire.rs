@@ -2,7 +2,7 @@
 
 use crate::{
     client::Words,
-    shared::{http::shortened, seconds, websocket},
+    shared::{http::shortened, lenient, seconds, websocket},
 };
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -80,14 +80,19 @@ struct Kind<'a> {
 #[serde(default)]
 pub struct Results<'a> {
     /// Where this part of the audio begins, in seconds.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub start: f64,
     /// How long it is.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub duration: f64,
     /// It will not change.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub is_final: bool,
     /// The utterance ends with it.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub speech_final: bool,
     /// It answers a `Finalize`.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub from_finalize: bool,
     /// The guesses.
     #[serde(borrow)]
@@ -99,7 +104,7 @@ pub struct Results<'a> {
 #[serde(default)]
 pub struct Channel<'a> {
     /// Them.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::or_default")]
     pub alternatives: Vec<Alternative<'a>>,
     /// The language of a recording, if it was asked for.
     #[serde(borrow)]
@@ -114,12 +119,13 @@ pub struct Alternative<'a> {
     #[serde(borrow)]
     pub transcript: Cow<'a, str>,
     /// From 0 to 1.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub confidence: f64,
     /// Its words.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::or_default")]
     pub words: Vec<HeardWord<'a>>,
     /// The languages it is in, the most spoken first; only of models for many.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::or_default")]
     pub languages: Vec<Cow<'a, str>>,
 }
 
@@ -131,7 +137,9 @@ pub struct HeardWord<'a> {
     word: Cow<'a, str>,
     #[serde(borrow)]
     punctuated_word: Option<Cow<'a, str>>,
+    #[serde(deserialize_with = "lenient::or_default")]
     start: f64,
+    #[serde(deserialize_with = "lenient::or_default")]
     end: f64,
     confidence: Option<f64>,
     speaker: Option<u32>,
@@ -171,17 +179,19 @@ pub struct TurnInfo<'a> {
     #[serde(borrow)]
     pub event: Cow<'a, str>,
     /// Where the turn begins, in seconds.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub audio_window_start: f64,
     /// Where it ends, so far.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub audio_window_end: f64,
     /// Its text, so far.
     #[serde(borrow)]
     pub transcript: Cow<'a, str>,
     /// Its words, so far.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::or_default")]
     pub words: Vec<HeardWord<'a>>,
     /// The languages it is in, the most spoken first.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::or_default")]
     pub languages: Vec<Cow<'a, str>>,
 }
 
@@ -215,7 +225,7 @@ pub struct RecordingMetadata {
 #[serde(default)]
 pub struct RecordingResults<'a> {
     /// The channels.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::or_default")]
     pub channels: Vec<Channel<'a>>,
 }
 

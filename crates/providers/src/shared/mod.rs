@@ -6,6 +6,7 @@ pub mod billing;
 mod fuzz;
 pub mod http;
 pub mod json_text;
+pub mod lenient;
 pub mod listening;
 pub mod multipart;
 pub mod openai_compat;

@@ -2,7 +2,7 @@
 
 use super::{Sim, router};
 use crate::{
-    client::{Call, Network},
+    client::{Call, Listening, Network, Speaking},
     shared::recorder::{AudioSocket, Notes, Recorder},
 };
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use tokio::{
 };
 use vg_core::{
     Quantity,
-    call::{Endpoint, Tap},
+    call::{Endpoint, Failure, Heard, ListenInput, Spoken, Tap, Transcript},
     config::Secret,
 };
 
@@ -107,6 +107,11 @@ impl Rig {
         (self.row()["audio_seconds"].as_f64().unwrap() * 1e9).round() as u64
     }
 
+    /// The model of the only row of the simulators' meter.
+    pub(crate) fn model(&self) -> String {
+        self.row()["model"].as_str().unwrap().to_owned()
+    }
+
     fn row(&self) -> Value {
         let rows = serde_json::to_value(self.sim.meter().rows()).unwrap();
         let rows = rows.as_array().unwrap();
@@ -177,4 +182,70 @@ pub(crate) fn silence(millis: usize) -> Vec<Bytes> {
 fn frames(millis: usize, sample: impl Fn(usize) -> i16) -> Vec<Bytes> {
     let audio: Vec<u8> = (0..millis * 16).flat_map(|place| sample(place).to_le_bytes()).collect();
     audio.chunks(1600).map(Bytes::copy_from_slice).collect()
+}
+
+/// Sends audio.
+pub(crate) async fn send(stream: &mut Box<dyn Listening>, frames: Vec<Bytes>) {
+    for frame in frames {
+        stream.send(ListenInput::Audio(frame)).await.unwrap();
+    }
+}
+
+/// What is heard up to the end, or the failure.
+pub(crate) async fn heard(stream: &mut Box<dyn Listening>) -> (Vec<Heard>, Option<Failure>) {
+    let mut heard = Vec::new();
+    loop {
+        match stream.next().await {
+            Some(Ok(next)) => heard.push(next),
+            Some(Err(failure)) => return (heard, Some(failure)),
+            None => return (heard, None),
+        }
+    }
+}
+
+/// What is heard up to a final transcript, which is the last.
+pub(crate) async fn heard_to_final(stream: &mut Box<dyn Listening>) -> (Vec<Heard>, Transcript) {
+    let mut heard = Vec::new();
+    loop {
+        match stream.next().await.unwrap().unwrap() {
+            Heard::Final(last) => return (heard, last),
+            next => heard.push(next),
+        }
+    }
+}
+
+/// The final transcripts of it.
+pub(crate) fn finals(heard: &[Heard]) -> Vec<&Transcript> {
+    heard.iter().filter_map(|heard| if let Heard::Final(last) = heard { Some(last) } else { None }).collect()
+}
+
+/// What is spoken up to the end, or the failure.
+pub(crate) async fn spoken(stream: &mut Box<dyn Speaking>) -> (Vec<Spoken>, Option<Failure>) {
+    let mut all = Vec::new();
+    loop {
+        match stream.next().await {
+            Some(Ok(spoken)) => all.push(spoken),
+            Some(Err(failure)) => return (all, Some(failure)),
+            None => return (all, None),
+        }
+    }
+}
+
+/// How many bytes of audio it has.
+pub(crate) fn audio_bytes(spoken: &[Spoken]) -> u64 {
+    spoken.iter().map(|s| if let Spoken::Audio(audio) = s { audio.len() as u64 } else { 0 }).sum()
+}
+
+/// A WAV file of that audio.
+pub(crate) fn wav(frames: &[Bytes]) -> Bytes {
+    let audio = frames.concat();
+    let length = u32::try_from(audio.len()).unwrap();
+    let mut file = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
+    file.extend(16_000_u32.to_le_bytes());
+    file.extend(32_000_u32.to_le_bytes());
+    file.extend([2, 0, 16, 0]);
+    file.extend(b"data");
+    file.extend(length.to_le_bytes());
+    file.extend(audio);
+    file.into()
 }

@@ -1,12 +1,14 @@
-//! Speech to text: by turns, or with the client saying when.
+//! Speech to text: by turns, with the client saying when, or of a recording.
 
 use super::{PROVIDER, REQUEST_ID, failure, refusal, refused_key};
 use crate::sim::{
-    AudioFormat, Dialect, Encoding, Heard, Listening, Query, Sim, SocketClock, Ticket, json_response, listen,
+    AudioFormat, Counts, Dialect, Encoding, Heard, Listening, Playback, Query, Sim, SocketClock, Ticket,
+    Utterance, Wav, json_response, listen, seconds, transcribe,
 };
 use axum::{
+    body::Bytes,
     extract::{
-        Query as Parameters, State, WebSocketUpgrade,
+        Multipart, Query as Parameters, State, WebSocketUpgrade,
         ws::{Message, rejection::WebSocketUpgradeRejection},
     },
     http::{HeaderMap, HeaderValue},
@@ -102,7 +104,10 @@ impl Dialect for Turns {
         match heard {
             Heard::Started(_) => vec![self.event("turn.start", None)],
             Heard::Interim(utterance) => vec![self.event("turn.update", Some(utterance.text()))],
-            Heard::Final { utterance, .. } => vec![self.event("turn.end", Some(utterance.text()))],
+            Heard::Final { utterance, .. } => {
+                let text = utterance.text();
+                vec![self.event("turn.eager_end", Some(text.clone())), self.event("turn.end", Some(text))]
+            }
             Heard::Nothing => Vec::new(),
         }
     }
@@ -149,14 +154,6 @@ impl Dialect for Manual {
             Heard::Started(_) => return Vec::new(),
             Heard::Nothing => return vec![self.acknowledge("flush_done")],
         };
-        let words: Vec<Value> = utterance
-            .words
-            .iter()
-            .map(|word| {
-                let (start, end) = (word.start as f64 / 1000.0, word.end as f64 / 1000.0);
-                json!({"word": word.text, "start": start, "end": end})
-            })
-            .collect();
         let transcript = json!({
             "type": "transcript",
             "is_final": is_final,
@@ -164,7 +161,7 @@ impl Dialect for Manual {
             "text": utterance.text(),
             "duration": utterance.end.saturating_sub(self.told_until) as f64 / 1000.0,
             "language": self.language,
-            "words": words,
+            "words": words(&utterance),
         });
         let mut messages = vec![Message::text(transcript.to_string())];
         if is_final {
@@ -196,6 +193,59 @@ impl Dialect for Manual {
     fn failure(&mut self) -> (Message, u16, &'static str) {
         (error(&self.id), 1011, "internal_error")
     }
+}
+
+/// A recording in a form.
+pub(super) async fn recording(
+    State(sim): State<Sim>,
+    Parameters(parameters): Parameters<Vec<(String, String)>>,
+    headers: HeaderMap,
+    mut parts: Multipart,
+) -> Response {
+    let (mut file, mut model) = (Bytes::new(), "ink-whisper".to_owned());
+    while let Ok(Some(part)) = parts.next_field().await {
+        let name = part.name().unwrap_or_default().to_owned();
+        let Ok(value) = part.bytes().await else { break };
+        match name.as_str() {
+            "file" => file = value,
+            "model" => model = String::from_utf8_lossy(&value).into_owned(),
+            _ => {}
+        }
+    }
+    if let Some(response) = refused_key(&sim, &headers, &Query(parameters), Modality::Stt, &model) {
+        return response;
+    }
+    let id = sim.uuid();
+    let Some(wav) = Wav::parse(&file) else {
+        return json_response(400, REQUEST_ID, &id, &failure(&id, 400));
+    };
+    let mut ticket = match sim.admit(PROVIDER, Modality::Stt, &model) {
+        Ok(ticket) => ticket,
+        Err(status) => return refusal(&sim, status),
+    };
+    let audio_flicks = wav.format.flicks(wav.data.len() as u64);
+    ticket.add(Counts { audio_flicks, ..Counts::default() });
+    let utterance = transcribe(&sim, wav.format, wav.data);
+    let utterance = utterance.unwrap_or(Utterance { words: Vec::new(), start: 0, end: 0 });
+    let body = json!({
+        "type": "transcript", "is_final": true, "request_id": id, "text": utterance.text(), "language": "en",
+        "duration": seconds(audio_flicks), "words": words(&utterance),
+    });
+    let headers = json_response(200, REQUEST_ID, &id, &Value::Null).headers().clone();
+    Playback::single(sim, ticket, 200.0, body.to_string(), failure(&id, 500).to_string())
+        .whole("application/json", headers)
+        .await
+}
+
+fn words(utterance: &Utterance) -> Vec<Value> {
+    utterance
+        .words
+        .iter()
+        .map(|word| {
+            let (start, end) = (word.start as f64 / 1000.0, word.end as f64 / 1000.0);
+            json!({"word": word.text, "start": start, "end": end})
+        })
+        .collect()
 }
 
 fn error(id: &str) -> Message {

@@ -3,7 +3,7 @@
 use crate::{
     cartesia::tts::Tts,
     client::{Speaking, TtsClient},
-    sim::rig::Rig,
+    sim::rig::{Rig, audio_bytes, spoken},
 };
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Map, Value, json};
@@ -27,44 +27,29 @@ async fn open_at(rig: &Rig, base: &str) -> Result<Box<dyn Speaking>, Failure> {
     Tts.speak(rig.call(base, "sonic-3"), request(Value::Object(Map::new()))).await
 }
 
-async fn rest(stream: &mut Box<dyn Speaking>) -> (Vec<Spoken>, Option<Failure>) {
-    let mut all = Vec::new();
-    loop {
-        match stream.next().await {
-            Some(Ok(spoken)) => all.push(spoken),
-            Some(Err(failure)) => return (all, Some(failure)),
-            None => return (all, None),
-        }
-    }
-}
-
-fn audio_bytes(spoken: &[Spoken]) -> u64 {
-    spoken.iter().map(|s| if let Spoken::Audio(audio) = s { audio.len() as u64 } else { 0 }).sum()
-}
-
 async fn speak(rig: &Rig, base: &str, texts: &[&str]) -> (Vec<Spoken>, Option<Failure>) {
     let mut stream = open_at(rig, base).await.unwrap();
     for text in texts {
         stream.say((*text).to_owned()).await.unwrap();
     }
     stream.finish().await.unwrap();
-    rest(&mut stream).await
+    spoken(&mut stream).await
 }
 
 #[tokio::test]
 async fn a_synthesis_is_metered_as_the_provider_bills_it_and_its_socket_is_kept() {
     let rig = Rig::start().await;
-    let (spoken, failure) = speak(&rig, "/cartesia", &["Hi there. ", "How are you? "]).await;
+    let (all, failure) = speak(&rig, "/cartesia", &["Hi there. ", "How are you? "]).await;
     assert_eq!(failure, None);
     // 23 characters of 60 ms each.
-    assert_eq!(audio_bytes(&spoken), 23 * 60 * 48);
+    assert_eq!(audio_bytes(&all), 23 * 60 * 48);
     assert_eq!(rig.notes().received_nanos, 23 * 60 * 1_000_000);
     assert_eq!((rig.notes().characters, rig.billed("characters")), (23, 23));
-    assert!(spoken.contains(&Spoken::TextsDone(2)));
-    assert!(!spoken.iter().any(|spoken| matches!(spoken, Spoken::Words(_))));
+    assert!(all.contains(&Spoken::TextsDone(2)));
+    assert!(!all.iter().any(|spoken| matches!(spoken, Spoken::Words(_))));
     assert_eq!(rig.notes().sockets, 1);
-    let (spoken, _) = speak(&rig, "/cartesia", &["Again. "]).await;
-    assert_eq!(audio_bytes(&spoken), 7 * 60 * 48);
+    let (all, _) = speak(&rig, "/cartesia", &["Again. "]).await;
+    assert_eq!(audio_bytes(&all), 7 * 60 * 48);
     assert_eq!((rig.notes().sockets, rig.notes().characters, rig.billed("requests")), (1, 30, 2));
 }
 
@@ -76,8 +61,8 @@ async fn words_come_with_their_times_when_they_are_asked_for() {
     stream.say("Hi there. ".to_owned()).await.unwrap();
     stream.say("Bye. ".to_owned()).await.unwrap();
     stream.finish().await.unwrap();
-    let (spoken, _) = rest(&mut stream).await;
-    let words: Vec<_> = spoken
+    let (all, _) = spoken(&mut stream).await;
+    let words: Vec<_> = all
         .iter()
         .flat_map(|spoken| if let Spoken::Words(words) = spoken { words.clone() } else { Vec::new() })
         .map(|word| (word.text, word.start, word.end))
@@ -87,8 +72,8 @@ async fn words_come_with_their_times_when_they_are_asked_for() {
         [("Hi".to_owned(), 0.0, 0.12), ("there.".to_owned(), 0.18, 0.54), ("Bye.".to_owned(), 0.6, 0.84)]
     );
     // The first text is done before the last of the audio.
-    let done = spoken.iter().position(|spoken| *spoken == Spoken::TextsDone(1)).unwrap();
-    let last = spoken.iter().rposition(|spoken| matches!(spoken, Spoken::Audio(_))).unwrap();
+    let done = all.iter().position(|spoken| *spoken == Spoken::TextsDone(1)).unwrap();
+    let last = all.iter().rposition(|spoken| matches!(spoken, Spoken::Audio(_))).unwrap();
     assert!(done < last);
 }
 
@@ -110,8 +95,8 @@ async fn a_cancelled_synthesis_is_metered_as_billed_and_its_socket_is_kept() {
     drop(stream);
     assert_eq!(rig.outcome().await, "cut");
     assert_eq!((rig.notes().characters, rig.billed("characters")), (54, 54));
-    let (spoken, failure) = speak(&rig, "/cartesia", &["Sorry. "]).await;
-    assert_eq!((audio_bytes(&spoken), failure), (7 * 60 * 48, None));
+    let (all, failure) = speak(&rig, "/cartesia", &["Sorry. "]).await;
+    assert_eq!((audio_bytes(&all), failure), (7 * 60 * 48, None));
     assert_eq!((rig.notes().sockets, rig.notes().characters, rig.billed("characters")), (1, 61, 61));
 }
 
@@ -238,8 +223,8 @@ async fn a_kept_socket_that_closes_as_it_is_used_is_replaced_and_the_text_counte
     let rig = Rig::start().await;
     let base = server(vec![vec![Then::Answer, Then::Close], vec![Then::Answer]]).await;
     assert_eq!(speak(&rig, &base, &["Hi. "]).await.1, None);
-    let (spoken, failure) = speak(&rig, &base, &["Again. "]).await;
-    assert_eq!((audio_bytes(&spoken), failure), (2, None));
+    let (all, failure) = speak(&rig, &base, &["Again. "]).await;
+    assert_eq!((audio_bytes(&all), failure), (2, None));
     assert_eq!((rig.notes().sockets, rig.notes().characters), (2, 11));
 }
 
@@ -250,7 +235,7 @@ async fn a_kept_socket_that_breaks_as_it_is_used_is_a_failure() {
     assert_eq!(speak(&rig, &base, &["Hi. "]).await.1, None);
     let mut stream = open_at(&rig, &base).await.unwrap();
     stream.say("Again. ".to_owned()).await.unwrap();
-    let (_, failure) = rest(&mut stream).await;
+    let (_, failure) = spoken(&mut stream).await;
     assert_eq!(failure.unwrap().kind, Kind::UpstreamFailed);
     assert_eq!((rig.notes().sockets, rig.notes().characters), (1, 11));
 }
@@ -262,6 +247,6 @@ async fn another_key_gets_another_socket() {
     let other = rig.call_with("/cartesia", "sonic-3", "other", Value::Null);
     let mut stream = Tts.speak(other, request(Value::Null)).await.unwrap();
     stream.finish().await.unwrap();
-    rest(&mut stream).await;
+    spoken(&mut stream).await;
     assert_eq!(rig.notes().sockets, 2);
 }

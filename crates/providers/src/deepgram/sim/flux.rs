@@ -46,7 +46,8 @@ pub(super) async fn stream(
         Err(status) => return refusal(&sim, status),
     };
     let id = sim.uuid();
-    let dialect = Flux { id: id.clone(), sequence: 0, turn: 0 };
+    let is_eager = query.get("eager_eot_threshold").is_some();
+    let dialect = Flux { id: id.clone(), sequence: 0, turn: 0, is_eager };
     let response = upgrade.on_upgrade(move |socket| async move {
         let clock = SocketClock::start(&sim, PROVIDER, Modality::Stt, &model);
         listen(sim, socket, ticket, clock, format, TURN_PAUSE_MILLIS, dialect).await;
@@ -58,6 +59,8 @@ struct Flux {
     id: String,
     sequence: u64,
     turn: u64,
+    /// Whether a probable end of a turn is told before the end.
+    is_eager: bool,
 }
 
 impl Flux {
@@ -106,9 +109,13 @@ impl Dialect for Flux {
             }
             Heard::Interim(utterance) => vec![self.turn_info("Update", &utterance, 0.1)],
             Heard::Final { utterance, .. } => {
-                let message = self.turn_info("EndOfTurn", &utterance, 0.9);
+                let mut messages = Vec::new();
+                if self.is_eager {
+                    messages.push(self.turn_info("EagerEndOfTurn", &utterance, 0.6));
+                }
+                messages.push(self.turn_info("EndOfTurn", &utterance, 0.9));
                 self.turn += 1;
-                vec![message]
+                messages
             }
             Heard::Nothing => Vec::new(),
         }

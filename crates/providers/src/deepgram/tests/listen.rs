@@ -3,13 +3,13 @@
 use crate::{
     client::{Listening, SttClient},
     deepgram::stt::Stt,
-    sim::rig::{Rig, silence, speech},
+    sim::rig::{Rig, finals, heard, heard_to_final, send, silence, speech},
 };
 use serde_json::{Value, json};
 use std::time::Duration;
 use vg_core::{
     Kind,
-    call::{Failure, Heard, ListenInput, ListenRequest, Retry, Transcript},
+    call::{Failure, Heard, ListenInput, ListenRequest, Retry},
 };
 
 fn request() -> ListenRequest {
@@ -20,46 +20,20 @@ async fn open(rig: &Rig) -> Result<Box<dyn Listening>, Failure> {
     Stt.listen(rig.call("/deepgram/v1/listen", "nova-3"), request()).await
 }
 
-async fn send(stream: &mut Box<dyn Listening>, frames: Vec<bytes::Bytes>) {
-    for frame in frames {
-        stream.send(ListenInput::Audio(frame)).await.unwrap();
-    }
-}
-
-/// What is heard up to the end, or the failure.
-async fn rest(stream: &mut Box<dyn Listening>) -> (Vec<Heard>, Option<Failure>) {
-    let mut heard = Vec::new();
-    loop {
-        match stream.next().await {
-            Some(Ok(next)) => heard.push(next),
-            Some(Err(failure)) => return (heard, Some(failure)),
-            None => return (heard, None),
-        }
-    }
-}
-
-fn finals(heard: &[Heard]) -> Vec<&Transcript> {
-    heard.iter().filter_map(|heard| if let Heard::Final(last) = heard { Some(last) } else { None }).collect()
-}
-
 #[tokio::test]
 async fn an_utterance_is_heard_and_metered_as_the_provider_bills_it() {
     let rig = Rig::start().await;
     let mut stream = open(&rig).await.unwrap();
     send(&mut stream, [silence(200), speech(1_000), silence(600)].concat()).await;
-    let mut heard = Vec::new();
-    while !matches!(heard.last(), Some(Heard::Final(_))) {
-        heard.push(stream.next().await.unwrap().unwrap());
-    }
-    assert_eq!(heard[0], Heard::SpeechStarted);
-    assert!(heard.iter().any(|heard| matches!(heard, Heard::Interim(guess) if !guess.text.is_empty())));
-    let last = finals(&heard)[0].clone();
+    let (before, last) = heard_to_final(&mut stream).await;
+    assert_eq!(before[0], Heard::SpeechStarted);
+    assert!(before.iter().any(|heard| matches!(heard, Heard::Interim(guess) if !guess.text.is_empty())));
     assert_eq!(last.text, "Hi, I would like to book a table for two tonight.");
     assert_eq!((last.start, last.words.len()), (0.2, 11));
     assert!((last.start + last.duration - last.words[10].end).abs() < 1e-9);
     assert_eq!((last.words[0].text.as_str(), last.confidence), ("Hi,", Some(0.99)));
     stream.finish().await.unwrap();
-    assert_eq!(rest(&mut stream).await, (Vec::new(), None));
+    assert_eq!(heard(&mut stream).await, (Vec::new(), None));
     let notes = rig.notes();
     assert_eq!(notes.audio.len(), 1);
     assert_eq!((notes.audio[0].bytes_per_second, notes.audio[0].bytes), (32_000, 1_800 * 32));
@@ -74,11 +48,8 @@ async fn finalize_ends_the_utterance_at_once() {
     let mut stream = open(&rig).await.unwrap();
     send(&mut stream, speech(800)).await;
     stream.send(ListenInput::Finalize).await.unwrap();
-    let mut heard = Vec::new();
-    while heard.last() != Some(&Heard::Finalized) {
-        heard.push(stream.next().await.unwrap().unwrap());
-    }
-    assert_eq!(finals(&heard).len(), 1);
+    heard_to_final(&mut stream).await;
+    assert_eq!(stream.next().await, Some(Ok(Heard::Finalized)));
     // With nothing left to transcribe it is confirmed all the same.
     stream.send(ListenInput::Finalize).await.unwrap();
     assert_eq!(stream.next().await, Some(Ok(Heard::Finalized)));
@@ -91,9 +62,9 @@ async fn an_open_utterance_is_final_when_the_stream_finishes() {
     send(&mut stream, speech(800)).await;
     stream.send(ListenInput::Finalize).await.unwrap();
     stream.finish().await.unwrap();
-    let (heard, failure) = rest(&mut stream).await;
+    let (heard, failure) = heard(&mut stream).await;
     assert_eq!((finals(&heard).len(), failure), (1, None));
-    assert_eq!(heard.iter().filter(|heard| **heard == Heard::Finalized).count(), 1);
+    assert_eq!(heard.iter().filter(|next| **next == Heard::Finalized).count(), 1);
     assert!(stream.send(ListenInput::Finalize).await.is_err());
 }
 
@@ -119,7 +90,7 @@ async fn what_the_provider_does_wrong_is_a_failure() {
         rig.fault("deepgram", "stt", kind, 300, None);
         let mut stream = open(&rig).await.unwrap();
         send(&mut stream, speech(300)).await;
-        let (_, failure) = rest(&mut stream).await;
+        let (_, failure) = heard(&mut stream).await;
         let failure = failure.unwrap();
         assert_eq!((failure.kind, failure.retry), (Kind::UpstreamFailed, Retry::Again), "{kind}");
         assert_eq!(failure.code.as_deref(), code, "{kind}");
