@@ -4,6 +4,7 @@ use super::{
     request::ANSWER_TOOL,
     wire::{self, Block, Event, Message, MessageUsage},
 };
+use crate::shared::websocket::malformed;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json, value::RawValue};
@@ -122,8 +123,7 @@ impl Answer {
     /// # Errors
     /// When it is the provider's failure, or not an event.
     pub fn take(&mut self, json: &[u8], tap: &dyn Tap) -> Result<(), Failure> {
-        let event = wire::event(json)
-            .map_err(|error| Failure::malformed(format!("the provider sent what is no event: {error}")))?;
+        let event = wire::event(json).map_err(|error| malformed(&error))?;
         match event.kind.0.as_ref() {
             "message_start" => self.start(event, tap),
             "content_block_start" => self.open(event, tap),
@@ -307,9 +307,8 @@ fn usage_object(usage: &MessageUsage) -> Value {
 /// # Errors
 /// When it is not an answer.
 pub fn whole(body: &Bytes, form: Form, tap: &dyn Tap) -> Result<ChatPiece, Failure> {
-    let Message { id, model, content, stop_reason, usage } = wire::message(body).map_err(|error| {
-        Failure::malformed(format!("the provider answered with what is no message: {error}"))
-    })?;
+    let Message { id, model, content, stop_reason, usage } =
+        wire::message(body).map_err(|error| malformed(&error))?;
     tap.output();
     let mut text = String::new();
     let mut calls = Vec::new();

@@ -6,12 +6,7 @@ use super::{
 };
 use crate::{
     client::{Call, ChatStream, LlmClient, full_leaving},
-    shared::{
-        api_error::words,
-        http::{self, Head},
-        openai_compat::chat::wants_usage,
-        sse::Events,
-    },
+    shared::{api_error::words, http, openai_compat::chat::wants_usage, sse::Events},
 };
 use ::http::{HeaderMap, header};
 use futures_util::{StreamExt, future::BoxFuture, stream};
@@ -49,8 +44,7 @@ async fn chat(call: Call, request: Arc<ChatRequest>) -> Result<ChatStream, Failu
         .header("anthropic-version", VERSION)
         .header(header::CONTENT_TYPE, "application/json")
         .body(full_leaving(body, move || tap.sent()));
-    let head = if request.stream { Head::AtOnce } else { Head::WithAnswer };
-    let response = http::ask(&call, post, head, words).await?;
+    let response = http::ask(&call, post, words).await?;
     let form = Form {
         created: seconds_of(response.headers()),
         answers_in_json: translated.answers_in_json,

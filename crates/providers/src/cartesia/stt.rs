@@ -6,12 +6,7 @@ use super::{
 };
 use crate::{
     client::{Call, Listening, SttClient, full_leaving},
-    shared::{
-        http::{self, Head},
-        listening,
-        multipart::Form,
-        seconds, wav,
-    },
+    shared::{http, listening, multipart::Form, seconds, wav},
 };
 use ::http::{Request, header};
 use futures_util::future::BoxFuture;
@@ -72,7 +67,7 @@ async fn transcribe(call: Call, request: TranscribeRequest) -> Result<Transcript
         .header(options::VERSION_HEADER, options::VERSION)
         .header(header::CONTENT_TYPE, content_type)
         .body(body);
-    let answer = http::ask(&call, posted, Head::WithAnswer, wire::refusal).await?;
+    let answer = http::ask(&call, posted, wire::refusal).await?;
     call.tap.output();
     let answer = http::whole(answer).await?;
     let answer = std::str::from_utf8(&answer)

@@ -4,7 +4,7 @@ use super::{options, wire};
 use crate::{
     client::{Call, Lifetime, Speaking, Synthesized, TtsClient, Words, full_leaving},
     shared::{
-        http::{self, Head},
+        http,
         speaking::{self, Order, Tongue},
         speech_file, websocket,
     },
@@ -61,7 +61,7 @@ async fn synthesize(call: Call, request: SynthesizeRequest) -> Result<Synthesize
         .header(options::VERSION_HEADER, options::VERSION)
         .header(header::CONTENT_TYPE, "application/json")
         .body(full_leaving(Value::Object(order).to_string(), move || tap.sent_text(characters)));
-    let answer = http::ask(&call, posted, Head::AtOnce, wire::refusal).await?;
+    let answer = http::ask(&call, posted, wire::refusal).await?;
     Ok(speech_file::synthesized(&call, answer, request.format))
 }
 

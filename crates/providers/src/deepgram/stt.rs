@@ -3,10 +3,7 @@
 use super::{flux::Turns, listen::Utterances, options, wire};
 use crate::{
     client::{Call, Listening, SttClient, full_leaving},
-    shared::{
-        http::{self, Head},
-        listening, wav, websocket,
-    },
+    shared::{http, listening, wav, websocket},
 };
 use ::http::{Request, header};
 use futures_util::future::BoxFuture;
@@ -63,7 +60,7 @@ async fn transcribe(call: Call, request: TranscribeRequest) -> Result<Transcript
         .header(header::AUTHORIZATION, http::secret(&credentials)?)
         .header(header::CONTENT_TYPE, content_type)
         .body(body);
-    let answer = http::ask(&call, posted, Head::WithAnswer, wire::refusal).await?;
+    let answer = http::ask(&call, posted, wire::refusal).await?;
     call.tap.output();
     let answer = http::whole(answer).await?;
     let recording: wire::Recording<'_> =

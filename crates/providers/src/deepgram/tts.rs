@@ -4,7 +4,7 @@ use super::{options, wire};
 use crate::{
     client::{Call, Lifetime, Speaking, Synthesized, TtsClient, Words, full_leaving},
     shared::{
-        http::{self, Head},
+        http,
         speaking::{self, Order, Tongue},
         speech_file, websocket,
     },
@@ -60,7 +60,7 @@ async fn synthesize(call: Call, request: SynthesizeRequest) -> Result<Synthesize
         .header(header::AUTHORIZATION, http::secret(&credentials)?)
         .header(header::CONTENT_TYPE, "application/json")
         .body(full_leaving(body, move || tap.sent_text(characters)));
-    let answer = http::ask(&call, posted, Head::AtOnce, wire::refusal).await?;
+    let answer = http::ask(&call, posted, wire::refusal).await?;
     let billed = answer.headers().get("dg-char-count").and_then(|count| count.to_str().ok()?.parse().ok());
     if let Some(billed) = billed {
         call.tap.reported(&Usage::UNKNOWN.with(Quantity::Characters, billed, Source::ProviderReported));

@@ -4,9 +4,11 @@
 mod llm;
 #[cfg(feature = "sim")]
 pub(crate) mod sim;
+mod stt;
 #[cfg(feature = "sim")]
 #[cfg(test)]
 mod tests;
+mod tts;
 mod usage;
 mod wire;
 
@@ -18,7 +20,7 @@ use vg_core::{
 
 /// How it is called.
 pub const CLIENTS: crate::client::Clients =
-    crate::client::Clients { stt: None, llm: Some(&llm::Llm), tts: None };
+    crate::client::Clients { stt: Some(&stt::Stt), llm: Some(&llm::Llm), tts: Some(&tts::Tts) };
 
 /// The original of the API that others speak too. The models are those LiveKit's plugin takes when none is named.
 static DIALECT: Dialect = Dialect {
@@ -26,6 +28,11 @@ static DIALECT: Dialect = Dialect {
     needs_key: true,
     chat_model: "gpt-4.1",
     has_stream_options: true,
+    transcription_model: "gpt-4o-mini-transcribe",
+    speech_model: "gpt-4o-mini-tts",
+    voice: "ash",
+    speech_rate: 24_000,
+    has_speech_usage: usage::is_token_billed_speech,
 };
 
 /// The OpenAI provider.

@@ -32,7 +32,8 @@ fn transcription(facts: &Facts<'_>) -> Usage {
     usage
 }
 
-fn is_token_billed_speech(model: &str) -> bool {
+/// Whether speech of this model is billed in tokens, not in characters.
+pub fn is_token_billed_speech(model: &str) -> bool {
     model.starts_with("gpt-")
 }
 

@@ -1,12 +1,12 @@
-//! OpenAI's realtime transcription messages, as far as the meter reads them.
+//! OpenAI's realtime transcription messages: as far as the meter reads them, and as far as the client does.
 
-use crate::shared::seconds;
+use crate::shared::{
+    api_error::ErrorBody,
+    openai_compat::transcription_wire::{Language, TranscriptionUsage},
+};
 use serde::Deserialize;
 use std::borrow::Cow;
-use vg_core::{
-    Quantity, Source, Usage,
-    provider::{Direction, Frame, Said},
-};
+use vg_core::provider::{Direction, Frame, Said};
 
 /// Bytes of one second of the realtime audio format: 24 kHz, 16 bits, one channel.
 const BYTES_PER_SECOND: u64 = 48_000;
@@ -19,37 +19,6 @@ struct Message<'a> {
     #[serde(borrow)]
     audio: Option<Cow<'a, str>>,
     usage: Option<TranscriptionUsage>,
-}
-
-/// The usage of a transcription: tokens for the models billed so, else seconds.
-#[derive(Deserialize)]
-pub struct TranscriptionUsage {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    #[serde(default)]
-    input_token_details: TokenDetails,
-    seconds: Option<f64>,
-}
-
-#[derive(Deserialize, Default)]
-struct TokenDetails {
-    audio_tokens: Option<u64>,
-}
-
-impl TranscriptionUsage {
-    /// The quantities this message reports.
-    pub fn quantities(&self) -> Usage {
-        let reported = [
-            (Quantity::InputTokens, self.input_tokens),
-            (Quantity::InputAudioTokens, self.input_token_details.audio_tokens),
-            (Quantity::OutputTokens, self.output_tokens),
-            (Quantity::AudioNanos, self.seconds.and_then(seconds::to_nanos)),
-        ];
-        reported.into_iter().fold(Usage::UNKNOWN, |usage, (quantity, value)| match value {
-            Some(value) => usage.with(quantity, value, Source::ProviderReported),
-            None => usage,
-        })
-    }
 }
 
 /// Reads a text frame of the realtime socket.
@@ -68,6 +37,39 @@ pub fn frame(direction: Direction, text: &str) -> Option<Frame<'_>> {
     Some(Frame { context: None, said })
 }
 
+/// What the server says of a session.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Told {
+    /// The kind, such as `input_audio_buffer.committed`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The stretch of speech it is about.
+    pub item_id: String,
+    /// Where it begins, in milliseconds of the audio sent.
+    pub audio_start_ms: Option<u64>,
+    /// Where it ends, in milliseconds of the audio sent.
+    pub audio_end_ms: Option<u64>,
+    /// More of the text.
+    pub delta: String,
+    /// All of the text.
+    pub transcript: String,
+    /// The languages heard.
+    pub languages: Option<Vec<Language>>,
+    /// What this stretch cost.
+    pub usage: Option<TranscriptionUsage>,
+    /// What failed.
+    pub error: Option<ErrorBody>,
+}
+
+/// Reads a message of the server.
+///
+/// # Errors
+/// When it is not one.
+pub fn told(text: &str) -> Result<Told, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
 /// How many bytes a base64 text stands for.
 fn decoded_length(base64: &str) -> u64 {
     let padding = base64.bytes().rev().take_while(|byte| *byte == b'=').count() as u64;
@@ -77,6 +79,7 @@ fn decoded_length(base64: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vg_core::Quantity;
 
     #[test]
     fn appended_audio_and_completed_usage_are_read() {

@@ -36,7 +36,7 @@ impl ErrorBody {
     }
 
     /// The most exact word for it.
-    fn code(&self) -> Option<String> {
+    pub fn code(&self) -> Option<String> {
         let ErrorBody::Object { kind, code, .. } = self else { return None };
         match code {
             Some(Value::String(code)) if !code.is_empty() => Some(code.clone()),

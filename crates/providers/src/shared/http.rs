@@ -5,25 +5,12 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header, request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use std::time::Duration;
 use vg_core::call::Failure;
 
 /// An answer that comes in one piece is refused above this size.
 const ANSWER_LIMIT: usize = 64 << 20;
-/// How long an answer that comes in one piece may take: its head leaves when all of it is made. As long as
-/// OpenAI's own clients wait.
-const WHOLE_ANSWER: Duration = Duration::from_secs(600);
 /// How much of a provider's words is kept.
 const WORDS_LIMIT: usize = 500;
-
-/// When the head of an answer is expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Head {
-    /// As soon as the provider has accepted the request.
-    AtOnce,
-    /// With the whole answer.
-    WithAnswer,
-}
 
 /// Begins a POST with the owner's key as bearer token, if there is one.
 ///
@@ -55,15 +42,10 @@ pub fn secret(value: &str) -> Result<HeaderValue, Failure> {
 pub async fn ask(
     call: &Call,
     request: Result<Request<Body>, http::Error>,
-    head: Head,
     words: fn(&[u8]) -> Words,
 ) -> Result<Response<Incoming>, Failure> {
     let request = request.map_err(|_| Failure::unsupported("the base URL of this provider is not one"))?;
-    let timeout = match head {
-        Head::AtOnce => call.connect_timeout,
-        Head::WithAnswer => call.connect_timeout.max(WHOLE_ANSWER),
-    };
-    let answer = call.network.send(request, timeout, words).await;
+    let answer = call.network.send(request, call.connect_timeout, words).await;
     answer.inspect_err(|failure| {
         if let Some(status) = failure.status {
             call.tap.refused(status);

@@ -14,6 +14,7 @@ pub mod pcm;
 pub mod query;
 #[cfg(test)]
 pub mod recorder;
+pub mod resample;
 pub mod seconds;
 pub mod speaking;
 pub mod speech_file;

@@ -90,7 +90,7 @@ impl Dialect for Session {
                 let fields = json!({"item_id": self.item, "content_index": 0, "delta": new});
                 vec![self.event("conversation.item.input_audio_transcription.delta", fields)]
             }
-            Heard::Final { utterance, .. } => {
+            Heard::Final { utterance, asked } => {
                 let said = utterance.text();
                 let audio_tokens = (utterance.end - utterance.start).div_ceil(100);
                 let output_tokens = count(&said);
@@ -100,16 +100,14 @@ impl Dialect for Session {
                     output_tokens,
                     ..Counts::default()
                 });
-                let mut messages = vec![
-                    self.event(
-                        "input_audio_buffer.speech_stopped",
-                        json!({"item_id": self.item, "audio_end_ms": utterance.end}),
-                    ),
-                    self.event(
-                        "input_audio_buffer.committed",
-                        json!({"item_id": self.item, "previous_item_id": self.previous}),
-                    ),
-                ];
+                let mut messages = Vec::new();
+                // Told only of an end that the server found itself.
+                if !asked {
+                    let fields = json!({"item_id": self.item, "audio_end_ms": utterance.end});
+                    messages.push(self.event("input_audio_buffer.speech_stopped", fields));
+                }
+                let fields = json!({"item_id": self.item, "previous_item_id": self.previous});
+                messages.push(self.event("input_audio_buffer.committed", fields));
                 for piece in pieces(said.get(self.told..).unwrap_or_default()) {
                     let fields = json!({"item_id": self.item, "content_index": 0, "delta": piece});
                     messages.push(self.event("conversation.item.input_audio_transcription.delta", fields));
@@ -130,7 +128,14 @@ impl Dialect for Session {
                 self.told = 0;
                 messages
             }
-            Heard::Nothing => Vec::new(),
+            // What is not speech is not kept, so there is nothing to commit.
+            Heard::Nothing => {
+                let error = json!({"error": {
+                    "type": "invalid_request_error", "code": "input_audio_buffer_commit_empty", "param": null,
+                    "message": "Error committing input audio buffer: buffer too small.",
+                }});
+                vec![self.event("error", error)]
+            }
         }
     }
 

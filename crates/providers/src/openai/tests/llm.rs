@@ -13,7 +13,7 @@ use vg_core::{
     call::{ChatPiece, ChatRequest, Failure, Retry},
 };
 
-const BASE: &str = "/openai/v1";
+use super::BASE;
 
 fn ask(stream: bool, more: Value) -> Arc<ChatRequest> {
     let mut body =

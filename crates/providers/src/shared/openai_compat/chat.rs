@@ -3,11 +3,7 @@
 use super::{Dialect, chat_wire, model};
 use crate::{
     client::{Call, ChatStream, full_leaving},
-    shared::{
-        api_error::words,
-        http::{self, Head},
-        sse::Events,
-    },
+    shared::{api_error::words, http, sse::Events, websocket::malformed},
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -32,8 +28,7 @@ pub async fn chat(
     let body = serde_json::to_vec(&body).map_err(|error| Failure::bad_request(error.to_string()))?;
     let tap = Arc::clone(&call.tap);
     let post = dialect.post_json(&call, "/chat/completions")?.body(full_leaving(body, move || tap.sent()));
-    let head = if request.stream { Head::AtOnce } else { Head::WithAnswer };
-    let response = http::ask(&call, post, head, words).await?;
+    let response = http::ask(&call, post, words).await?;
     if !request.stream {
         let answer = whole(http::whole(response).await?, call.tap.as_ref());
         return Ok(stream::iter([answer]).boxed());
@@ -135,8 +130,7 @@ impl Answer {
     /// Meters one event; `None` when it is not the client's.
     fn read(&mut self, data: Bytes) -> Result<Option<ChatPiece>, Failure> {
         let json = one_line(data);
-        let read = chat_wire::read(&json)
-            .map_err(|error| Failure::malformed(format!("the provider sent what is no JSON: {error}")))?;
+        let read = chat_wire::read(&json).map_err(|error| malformed(&error))?;
         let Some(chunk) = read else {
             self.answered();
             return Ok(Some(ChatPiece { json, is_output: true }));

@@ -3,6 +3,11 @@
 
 pub mod chat;
 pub mod chat_wire;
+pub mod speaking;
+pub mod speech;
+pub mod speech_wire;
+pub mod transcription;
+pub mod transcription_wire;
 
 use super::http;
 use crate::client::Call;
@@ -20,6 +25,16 @@ pub struct Dialect {
     pub chat_model: &'static str,
     /// Whether a streamed chat may be asked for its usage message by `stream_options`.
     pub has_stream_options: bool,
+    /// The model for transcription when the endpoint names none.
+    pub transcription_model: &'static str,
+    /// The model for speech when the endpoint names none.
+    pub speech_model: &'static str,
+    /// The voice when nobody names one.
+    pub voice: &'static str,
+    /// Samples a second of speech in the format `pcm`.
+    pub speech_rate: u32,
+    /// Whether a model's speech can come as events, which tell its usage.
+    pub has_speech_usage: fn(&str) -> bool,
 }
 
 impl Dialect {

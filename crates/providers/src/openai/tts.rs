@@ -1,0 +1,32 @@
+//! Speaks with OpenAI.
+
+use super::DIALECT;
+use crate::{
+    client::{Call, Speaking, Synthesized, TtsClient},
+    shared::openai_compat::{speaking::Texts, speech},
+};
+use futures_util::future::BoxFuture;
+use std::future::ready;
+use vg_core::call::{Failure, SpeakRequest, SynthesizeRequest};
+
+/// The client.
+pub struct Tts;
+
+impl TtsClient for Tts {
+    fn speak(
+        &self,
+        call: Call,
+        request: SpeakRequest,
+    ) -> BoxFuture<'static, Result<Box<dyn Speaking>, Failure>> {
+        let texts = Texts::open(call, request, &DIALECT);
+        Box::pin(ready(texts.map(|texts| Box::new(texts) as Box<dyn Speaking>)))
+    }
+
+    fn synthesize(
+        &self,
+        call: Call,
+        request: SynthesizeRequest,
+    ) -> BoxFuture<'static, Result<Synthesized, Failure>> {
+        Box::pin(speech::synthesize(call, request, &DIALECT))
+    }
+}
