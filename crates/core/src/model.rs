@@ -181,7 +181,7 @@ pub fn default_model<'a>(
             config.stacks.get(name).ok_or_else(unknown)?.get(modality).as_ref()
         }
     };
-    let head = config.fallbacks.get(modality).first();
+    let head = config.chain(project, modality).first();
     let no_default = || ModelResolutionError::NoDefault { modality, project: project.to_owned() };
     let chosen = own.or(of_stack).or(head).ok_or_else(no_default)?;
     Ok(chosen.get()?)

@@ -100,7 +100,7 @@ pub struct Failover {
     pub transcript_ms: u32,
     /// After how long a second candidate is asked the same; 0 is never.
     pub hedge_after_ms: u32,
-    /// How often one candidate is tried again before the next one.
+    /// How often each candidate is tried again, once all were tried.
     pub retries: u32,
     /// Failures in a row after which a model is left alone.
     pub breaker_failures: u32,
@@ -121,7 +121,7 @@ pub(super) fn failover(s: &mut Reader<'_>) -> Failover {
                 0..,
                 "without a token, after which the next model is asked too; 0 is never",
             ),
-            retries: s.integer("retries", 1, 0.., "further tries of one model before the next one"),
+            retries: s.integer("retries", 1, 0.., "further tries of each model, once all were tried"),
             breaker_failures: s.integer(
                 "breaker_failures",
                 5,

@@ -65,7 +65,7 @@ impl Chat {
             Err(failure) => Some(failure),
         };
         if let Some(failure) = failure {
-            let _ = pieces.send(Err(failure)).await;
+            self.tries.tell(&pieces, failure).await;
         }
     }
 
@@ -84,12 +84,11 @@ impl Chat {
             match ended {
                 Some(Some((tried, Ok(begun)))) => {
                     self.tries.answered(&tried);
-                    let lost = Outcome { note: Some(("hedge", "lost")), ..Outcome::new(Status::Cancelled) };
-                    attempts.iter().filter(|attempt| attempt.id() != tried.attempt.id()).for_each(
-                        |attempt| {
-                            attempt.settle(lost.clone());
-                        },
-                    );
+                    for lost in attempts.iter().filter(|attempt| attempt.id() != tried.attempt.id()) {
+                        with_text(&self.request, lost, Status::Cancelled, |outcome| {
+                            lost.settle(Outcome { note: Some(("hedge", "lost")), ..outcome });
+                        });
+                    }
                     return Ok((tried, begun));
                 }
                 Some(Some((tried, Err(failure)))) => {

@@ -88,8 +88,7 @@ impl Ear {
             let tried = match tried {
                 Ok(tried) => tried,
                 Err(failure) => {
-                    let _ = self.events.send(Err(failure)).await;
-                    return;
+                    return tries.tell(&self.events, failure).await;
                 }
             };
             match self.part(&tries, &tried).await {
@@ -134,7 +133,6 @@ impl Ear {
         if let Err(failure) = self.catch_up(listening).await {
             return End::Failed(failure);
         }
-        tries.answered(tried);
         // Since when somebody speaks and nothing is heard of it.
         let mut unheard: Option<Instant> = None;
         let mut last_word = self.is_finished.then(|| Instant::now() + LAST_WORD);
@@ -151,6 +149,8 @@ impl Ear {
                         None if self.is_finished => return End::Heard,
                         None => return End::Failed(Failure::dropped("the provider closed the stream")),
                     };
+                    // That the socket was accepted is no answer yet.
+                    tries.answered(tried);
                     unheard = None;
                     self.minds_silence = true;
                     let heard = self.taken(heard, zero);

@@ -1,7 +1,8 @@
 //! One call's tries: which candidate is next, the attempt that books it, and what its end tells health.
 //!
-//! The chain is walked from its head. A candidate that said it will refuse again is not asked again; the others get
-//! their further tries after the whole chain was walked, since another provider at once beats the same one later.
+//! The chain is walked from its head; a candidate whose circuit is open comes after those whose circuit is not. One
+//! that said it will refuse again is not asked again; the others get their further tries after the whole chain was
+//! walked, since another provider at once beats the same one later.
 
 use crate::{
     Engine,
@@ -11,6 +12,7 @@ use crate::{
     settle::Outcome,
 };
 use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
 use vg_core::{
     LineError, Status,
     call::{Failure, Retry, Tap},
@@ -29,8 +31,8 @@ pub(crate) struct Tries {
     scope: Scope,
     /// Whether audio or text is streamed.
     streaming: bool,
-    /// The next candidate's position.
-    next: usize,
+    /// The candidates not asked yet in this walk along the chain, by position.
+    ahead: Vec<usize>,
     /// How often the chain was walked to its end.
     rounds: u32,
     /// Candidates that are not asked again.
@@ -47,12 +49,15 @@ pub(crate) struct Try {
     pub(crate) attempt: Arc<Attempt>,
     /// How to call the candidate. Its patience is that for a connection; a caller may set another.
     pub(crate) call: Call,
+    /// Whether its circuit is half-open and waits for how this ends.
+    is_probe: bool,
 }
 
 impl Tries {
     pub(crate) fn new(engine: Engine, plan: Plan, scope: Scope, streaming: bool) -> Tries {
         let out = vec![false; plan.candidates.len()];
-        Tries { engine, plan, scope, streaming, next: 0, rounds: 0, out, failure: None }
+        let ahead = (0..out.len()).collect();
+        Tries { engine, plan, scope, streaming, ahead, rounds: 0, out, failure: None }
     }
 
     pub(crate) const fn plan(&self) -> &Plan {
@@ -73,30 +78,44 @@ impl Tries {
     /// # Errors
     /// The last failure, when nothing is left to try.
     pub(crate) async fn next(&mut self) -> Result<Try, Failure> {
-        let count = self.plan.candidates.len();
         loop {
-            let position = self.next;
-            if position >= count {
-                if self.rounds >= self.plan.patience.retries || self.out.iter().all(|out| *out) {
-                    return Err(self.exhausted());
-                }
-                tokio::time::sleep(jittered(BACKOFF.saturating_mul(1 << self.rounds.min(6)))).await;
-                self.rounds += 1;
-                self.next = 0;
-                continue;
-            }
-            self.next += 1;
-            if self.out.get(position) == Some(&false)
-                && let Some(candidate) = self.plan.candidates.get(position).cloned()
-            {
+            if let Some((position, candidate)) = self.pick() {
                 return self.begin(position, candidate);
             }
+            if self.rounds >= self.plan.patience.retries || self.out.iter().all(|out| *out) {
+                return Err(self.exhausted());
+            }
+            tokio::time::sleep(jittered(BACKOFF.saturating_mul(1 << self.rounds.min(6)))).await;
+            self.rounds += 1;
+            let is_in = |position: &usize| self.out.get(*position) == Some(&false);
+            self.ahead = (0..self.out.len()).filter(is_in).collect();
         }
+    }
+
+    /// The next candidate of this walk: the first whose circuit is not open, or else the first.
+    fn pick(&mut self) -> Option<(usize, Candidate)> {
+        let candidate = |position: usize| self.plan.candidates.get(position);
+        let health = &self.engine.shared.health;
+        let is_well = |position: &usize| candidate(*position).is_some_and(|c| !health.is_open(&c.target));
+        let place = self.ahead.iter().position(is_well).unwrap_or(0);
+        let position = *self.ahead.get(place)?;
+        let picked = candidate(position)?.clone();
+        self.ahead.remove(place);
+        Some((position, picked))
     }
 
     /// Whether another candidate could be asked right now, without a pause.
     pub(crate) fn has_another(&self) -> bool {
-        (self.next..self.plan.candidates.len()).any(|position| self.out.get(position) == Some(&false))
+        !self.ahead.is_empty()
+    }
+
+    /// Tells the asker of a failure; one that does not listen is not waited for when every call must end.
+    pub(crate) async fn tell<T>(&self, asker: &mpsc::Sender<Result<T, Failure>>, failure: Failure) {
+        tokio::select! {
+            biased;
+            _ = asker.send(Err(failure)) => {}
+            () = self.stopped() => {}
+        }
     }
 
     fn exhausted(&mut self) -> Failure {
@@ -127,7 +146,8 @@ impl Tries {
             tap,
             connect_timeout: self.plan.patience.connect,
         };
-        Ok(Try { engine: self.engine.clone(), position, candidate, attempt, call })
+        let is_probe = self.engine.shared.health.begins(target);
+        Ok(Try { engine: self.engine.clone(), position, candidate, attempt, call, is_probe })
     }
 
     /// Ends a try that failed, and remembers why.
@@ -141,6 +161,7 @@ impl Tries {
         }
         if failure.retry == Retry::Never {
             self.out.fill(true);
+            self.ahead.clear();
         }
         tracing::warn!(model = &*target.model_id, %failure, "an attempt failed");
         tried.attempt.settle(Outcome { error: Some(booked(&failure)), ..outcome });
@@ -164,8 +185,9 @@ impl Tries {
 /// A try that nobody waits for any more is cancelled, and its candidate may be probed by another.
 impl Drop for Try {
     fn drop(&mut self) {
-        if self.attempt.settle(Outcome::new(Status::Cancelled)).is_some() {
-            self.engine.shared.health.abandoned(&self.candidate.target);
+        self.attempt.settle(Outcome::new(Status::Cancelled));
+        if self.is_probe {
+            self.engine.shared.health.probed(&self.candidate.target);
         }
     }
 }

@@ -82,8 +82,7 @@ impl Speech {
             let tried = match tries.next().await {
                 Ok(tried) => tried,
                 Err(failure) => {
-                    let _ = self.events.send(Err(failure)).await;
-                    return;
+                    return tries.tell(&self.events, failure).await;
                 }
             };
             match self.part(&tries, &tried).await {

@@ -1,7 +1,7 @@
 //! Which models answer: a circuit breaker for each model at each address.
 //!
-//! Closed: calls pass. After some failures in a row: open, and candidates behind it go to the end of every plan. After
-//! the cool-down: one call at a time may try (half-open); its success closes the circuit, its failure opens it again.
+//! Closed: calls pass. After some failures in a row: open, and calls go to the other candidates first. After the
+//! cool-down: one call at a time may try (half-open); its success closes the circuit, its failure opens it again.
 
 use crate::target::Target;
 use std::{
@@ -11,7 +11,6 @@ use std::{
 };
 use tokio::time::Instant;
 use vg_core::{
-    Kind,
     call::{Failure, Retry},
     config::Failover,
 };
@@ -19,11 +18,9 @@ use vg_core::{
 /// More circuits than this are not kept: model names come from callers.
 const MOST: usize = 1_024;
 
-/// The state of one circuit, for status and metrics.
+/// The state of a circuit that is not closed, for status and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Circuit {
-    /// Calls pass.
-    Closed,
     /// Calls go elsewhere if they can.
     Open,
     /// One call at a time tries.
@@ -35,6 +32,12 @@ struct State {
     failures: u32,
     open_until: Option<Instant>,
     is_probed: bool,
+}
+
+impl State {
+    fn is_cooling_down(&self) -> bool {
+        self.open_until.is_some_and(|until| Instant::now() < until)
+    }
 }
 
 /// The circuits of an engine. A circuit without a failure is not kept.
@@ -56,25 +59,27 @@ impl Key {
 }
 
 impl Health {
-    /// Whether a call should rather go elsewhere. When the cool-down is over, the first to ask is told no, and so
-    /// becomes the probe.
+    /// Whether a call should rather go elsewhere: the circuit is open, or another call probes it.
     pub(crate) fn is_open(&self, target: &Target) -> bool {
-        let mut circuits = self.lock();
-        if circuits.is_empty() {
-            return false;
-        }
-        let Some(state) = circuits.get_mut(&Key::of(target)) else { return false };
-        match state.open_until {
-            None => false,
-            Some(until) if Instant::now() < until || state.is_probed => true,
-            Some(_) => {
-                state.is_probed = true;
-                false
-            }
-        }
+        self.with(target, |state| state.is_cooling_down() || state.is_probed).unwrap_or(false)
     }
 
-    /// An attempt was answered.
+    /// A try begins. Says whether it is the one that probes a half-open circuit; such a try must end with
+    /// [`Health::probed`], or nobody probes again.
+    pub(crate) fn begins(&self, target: &Target) -> bool {
+        let probe = |state: &mut State| {
+            let is_half_open = state.open_until.is_some() && !state.is_cooling_down();
+            is_half_open && !std::mem::replace(&mut state.is_probed, true)
+        };
+        self.with(target, probe).unwrap_or(false)
+    }
+
+    /// A probe ended, whatever it told.
+    pub(crate) fn probed(&self, target: &Target) {
+        self.with(target, |state| state.is_probed = false);
+    }
+
+    /// A try was answered.
     pub(crate) fn succeeded(&self, target: &Target) {
         let mut circuits = self.lock();
         if !circuits.is_empty() {
@@ -82,48 +87,48 @@ impl Health {
         }
     }
 
-    /// An attempt failed.
+    /// A try failed. Only a failure that may pass speaks of the provider: a wrong request, a bad key or an unknown
+    /// model is that of one caller, and must not keep the others away.
     pub(crate) fn failed(&self, target: &Target, failure: &Failure, failover: &Failover) {
-        if !speaks_of_provider(failure) {
-            return self.abandoned(target);
+        if failure.retry != Retry::Again {
+            return;
         }
         let mut circuits = self.lock();
         let key = Key::of(target);
         if circuits.len() >= MOST && !circuits.contains_key(&key) {
-            return;
+            circuits.retain(|_, state| state.is_cooling_down());
+            if circuits.len() >= MOST {
+                return;
+            }
         }
         let state = circuits.entry(key).or_default();
         state.failures = state.failures.saturating_add(1);
         if state.failures >= failover.breaker_failures {
             let cooldown = Duration::from_secs(u64::from(failover.breaker_cooldown_seconds));
             state.open_until = Some(Instant::now() + cooldown);
-            state.is_probed = false;
-        }
-    }
-
-    /// An attempt ended without telling anything about the provider: another one may probe.
-    pub(crate) fn abandoned(&self, target: &Target) {
-        if let Some(state) = self.lock().get_mut(&Key::of(target)) {
-            state.is_probed = false;
         }
     }
 
     /// Every circuit that is not closed, by model id.
     pub(crate) fn snapshot(&self) -> Vec<(Arc<str>, Circuit)> {
-        let now = Instant::now();
         let told = |(key, state): (&Key, &State)| {
-            let circuit = if now < state.open_until? { Circuit::Open } else { Circuit::HalfOpen };
+            state.open_until?;
+            let circuit = if state.is_cooling_down() { Circuit::Open } else { Circuit::HalfOpen };
             Some((Arc::clone(&key.model_id), circuit))
         };
         self.lock().iter().filter_map(told).collect()
     }
 
+    fn with<T>(&self, target: &Target, look: impl FnOnce(&mut State) -> T) -> Option<T> {
+        let mut circuits = self.lock();
+        // Almost always: nothing fails.
+        if circuits.is_empty() {
+            return None;
+        }
+        circuits.get_mut(&Key::of(target)).map(look)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, State>> {
         self.circuits.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A request that is wrong says nothing of the provider it was sent to.
-fn speaks_of_provider(failure: &Failure) -> bool {
-    failure.retry != Retry::Never && failure.kind != Kind::BadRequest
 }

@@ -1,4 +1,4 @@
-//! Stage `route`: a target and its fallbacks into a [`Plan`], the candidates in the order they are tried.
+//! Stage `route`: a target and its fallbacks into a [`Plan`], the candidates of a call in their order.
 
 pub(crate) mod health;
 mod plan;
@@ -20,6 +20,13 @@ pub struct Fallback {
     pub extra: Map<String, Value>,
 }
 
+impl Fallback {
+    /// A model as it is.
+    pub fn of(model: impl Into<String>) -> Fallback {
+        Fallback { model: model.into(), ..Fallback::default() }
+    }
+}
+
 /// What the request says about fallbacks and patience; unset is as the owner's configuration says.
 #[derive(Debug, Clone, Default)]
 pub struct Wishes {
@@ -27,7 +34,7 @@ pub struct Wishes {
     pub fallbacks: Option<Vec<Fallback>>,
     /// How long an attempt may take to be accepted.
     pub timeout: Option<Duration>,
-    /// How often a candidate is tried again before the next one.
+    /// How often each candidate is tried again, once all were tried.
     pub retries: Option<u32>,
 }
 
@@ -42,7 +49,7 @@ pub struct Candidate {
     pub extra: Option<Map<String, Value>>,
 }
 
-/// The candidates of a call, the first to be tried first.
+/// The candidates of a call, the first choice first. Those whose circuit is open are tried after the others.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// At least one.
@@ -67,7 +74,7 @@ pub struct Patience {
     pub transcript: Duration,
     /// For a first token before the next candidate is asked too; none is never.
     pub hedge: Option<Duration>,
-    /// Further tries of one candidate.
+    /// Further tries of each candidate, once all were tried.
     pub retries: u32,
 }
 

@@ -1,4 +1,4 @@
-//! Who is a candidate, and in which order.
+//! Who is a candidate.
 
 use super::{Candidate, Fallback, Patience, Plan, Wishes};
 use crate::{Ask, Engine, Error, target::Target};
@@ -8,8 +8,8 @@ use vg_providers::registry;
 
 impl Engine {
     /// The candidates for a request: the model asked for, then the fallbacks the request names, else those that
-    /// follow it in the project's chain. A fallback that cannot be called (no key, switched off, unknown) is left out
-    /// with a line in the log; one whose circuit is open goes to the end.
+    /// follow it in the project's chain. One that cannot be called (no key, switched off, no client) is left out with
+    /// a line in the log.
     ///
     /// # Errors
     /// When the model asked for leads nowhere, or no candidate at all can be called.
@@ -44,15 +44,16 @@ impl Engine {
             }
             None => {
                 for name in following(config.chain(ask.project, ask.modality), &asked) {
-                    add(self.fallback(&ask, &Fallback { model: name.clone(), ..Fallback::default() }), &name);
+                    match name.get() {
+                        Ok(name) => add(self.fallback(&ask, &Fallback::of(name)), name),
+                        Err(unset) => add(Err(unset.into()), &asked),
+                    }
                 }
             }
         }
         if let (true, Some(refusal)) = (candidates.is_empty(), refusal) {
             return Err(refusal);
         }
-        // Stable: those that may be called keep their order, and so do those that may not.
-        candidates.sort_by_key(|candidate| self.shared.health.is_open(&candidate.target));
         let asked = asked_id.unwrap_or_else(|| asked.as_str().into());
         Ok(Plan { candidates, asked, patience: Patience::new(&config.failover, wishes) })
     }
@@ -92,10 +93,7 @@ fn no_client(target: &Target) -> Error {
 }
 
 /// What follows `asked` in a chain; nothing, if it is no member.
-fn following(chain: &[Text], asked: &str) -> Vec<String> {
-    let names: Vec<&str> = chain.iter().filter_map(|name| name.get().ok()).collect();
-    match names.iter().position(|name| *name == asked) {
-        Some(position) => names.iter().skip(position + 1).map(|name| (*name).to_owned()).collect(),
-        None => Vec::new(),
-    }
+fn following<'a>(chain: &'a [Text], asked: &str) -> &'a [Text] {
+    let place = chain.iter().position(|name| name.get().is_ok_and(|name| name == asked));
+    place.and_then(|place| chain.get(place + 1..)).unwrap_or_default()
 }

@@ -167,3 +167,42 @@ fn a_circuit_opens_lets_one_probe_through_and_closes() {
         assert!(house.engine.health().is_empty());
     });
 }
+
+#[test]
+fn a_probe_that_is_never_made_keeps_nobody_from_probing() {
+    let house = House::new("failover: {breaker_failures: 1, breaker_cooldown_seconds: 10, retries: 0}");
+    let (first, second) =
+        (Provider::new([vec![Step::Refuse(500)], answer()]), Provider::new([answer(), answer()]));
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let both = || plan(&house, Modality::Llm, &[(FIRST, &first), (SECOND, &second)]);
+        read(house.engine.chat(both(), Scope::default(), request())).await;
+        // Its circuit is open, so the other one is asked first.
+        read(house.engine.chat(both(), Scope::default(), request())).await;
+        assert_eq!((first.sent().len(), second.sent().len()), (1, 2));
+        tokio::time::advance(Duration::from_secs(11)).await;
+        // Plans that are dropped, and calls that another candidate answers, probe nothing.
+        drop(both());
+        let reversed = plan(&house, Modality::Llm, &[(SECOND, &second), (FIRST, &first)]);
+        read(house.engine.chat(reversed, Scope::default(), request())).await;
+        assert_eq!(read(house.engine.chat(both(), Scope::default(), request())).await[1], "soup");
+        assert_eq!(first.sent().len(), 2);
+        assert!(house.engine.health().is_empty());
+    });
+}
+
+#[test]
+fn a_model_that_one_caller_may_not_ask_is_no_sick_provider() {
+    let house = House::new("failover: {breaker_failures: 1}");
+    let provider = Provider::new([vec![Step::Refuse(401)], vec![Step::Refuse(404)], vec![Step::Refuse(400)]]);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        for _ in 0..3 {
+            let plan = plan(&house, Modality::Llm, &[(FIRST, &provider)]);
+            read(house.engine.chat(plan, Scope::default(), request())).await;
+        }
+        assert_eq!((provider.sent().len(), house.engine.health()), (3, Vec::new()));
+    });
+}

@@ -10,8 +10,10 @@
 mod booking;
 mod chatting;
 mod hearing;
+mod planning;
 mod resolving;
 mod scripted;
+mod simulated;
 mod speaking;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};

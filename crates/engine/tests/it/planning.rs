@@ -1,0 +1,75 @@
+//! Plans: who is a candidate, in which order.
+
+use crate::House;
+use vg_core::{Kind, Modality};
+use vg_engine::{Ask, Error, Fallback, Plan, Wishes};
+
+const CHAINS: &str = "
+fallbacks: { llm: [openai/gpt-4.1-mini, anthropic/claude-haiku-4-5, openai/gpt-4.1, groq/llama-3.3-70b-versatile] }
+providers: { groq: { api_key: k } }
+projects:
+  own: { name: Own, fallbacks: { llm: [openai/gpt-4o, openai/gpt-4o-mini] } }
+";
+
+fn plan(house: &House, project: &str, model: Option<&str>, wishes: &Wishes) -> Result<Plan, Error> {
+    let ask = Ask { modality: Modality::Llm, model, ..Ask::of_project(project) };
+    house.engine.plan(&ask, wishes)
+}
+
+fn names(plan: &Plan) -> Vec<&str> {
+    plan.candidates.iter().map(|candidate| &*candidate.target.model_id).collect()
+}
+
+#[test]
+fn a_member_of_the_chain_is_followed_by_those_after_it_that_can_be_called() {
+    let house = House::new(CHAINS);
+    let planned = |project, model| plan(&house, project, model, &Wishes::default()).unwrap();
+    // Anthropic has no key, and Groq no client yet.
+    let chain = planned("default", Some("openai/gpt-4.1-mini"));
+    assert_eq!(names(&chain), ["openai/gpt-4.1-mini", "openai/gpt-4.1"]);
+    assert_eq!(names(&planned("default", Some("openai/gpt-4.1"))), ["openai/gpt-4.1"]);
+    assert_eq!(names(&planned("default", Some("openai/gpt-4o"))), ["openai/gpt-4o"]);
+}
+
+#[test]
+fn without_a_model_the_chain_of_the_project_is_asked_from_its_head() {
+    let house = House::new(CHAINS);
+    for model in [None, Some("auto")] {
+        let own = plan(&house, "own", model, &Wishes::default()).unwrap();
+        assert_eq!(
+            (names(&own), &*own.asked),
+            (vec!["openai/gpt-4o", "openai/gpt-4o-mini"], "openai/gpt-4o")
+        );
+        let shared = plan(&house, "default", model, &Wishes::default()).unwrap();
+        assert_eq!(names(&shared), ["openai/gpt-4.1-mini", "openai/gpt-4.1"]);
+    }
+}
+
+#[test]
+fn the_fallbacks_of_the_request_replace_the_chain() {
+    let house = House::new(CHAINS);
+    let asked = Some("openai/gpt-4.1-mini");
+    let wishes = Wishes { fallbacks: Some(vec![Fallback::of("openai/gpt-4o")]), ..Wishes::default() };
+    assert_eq!(
+        names(&plan(&house, "default", asked, &wishes).unwrap()),
+        ["openai/gpt-4.1-mini", "openai/gpt-4o"]
+    );
+    let none = Wishes { fallbacks: Some(Vec::new()), ..Wishes::default() };
+    assert_eq!(names(&plan(&house, "default", asked, &none).unwrap()), ["openai/gpt-4.1-mini"]);
+}
+
+#[test]
+fn a_fallback_answers_for_a_model_without_a_key_and_the_model_asked_for_stays_known() {
+    let house = House::new(CHAINS);
+    let planned = plan(&house, "default", Some("anthropic/claude-haiku-4-5"), &Wishes::default()).unwrap();
+    assert_eq!(names(&planned), ["openai/gpt-4.1"]);
+    assert_eq!(&*planned.asked, "anthropic/claude-haiku-4-5");
+}
+
+#[test]
+fn a_model_nobody_can_serve_is_refused_with_the_reason() {
+    let house = House::new("");
+    let kind = |model| plan(&house, "default", Some(model), &Wishes::default()).unwrap_err().kind();
+    assert_eq!(kind("nobody/nothing"), Kind::BadRequest);
+    assert_eq!(kind("anthropic/claude-haiku-4-5"), Kind::Unauthenticated);
+}
