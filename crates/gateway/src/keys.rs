@@ -1,6 +1,6 @@
 //! Where stored keys come from: a trait, so that the server needs no store.
 
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use vg_core::config::Secret;
 use vg_services::keys::LivekitPair;
@@ -76,23 +76,5 @@ impl Keys for vg_services::keys::Keys {
 impl From<vg_services::Error> for KeysError {
     fn from(error: vg_services::Error) -> Self {
         KeysError(error.chain())
-    }
-}
-
-/// A server without a store: only the static keys of the configuration are known.
-#[derive(Debug, Clone, Copy)]
-pub struct NoKeys;
-
-impl Keys for NoKeys {
-    fn any(&self) -> BoxFuture<'_, Result<bool, KeysError>> {
-        Box::pin(ready(Ok(false)))
-    }
-
-    fn livekit<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<LivekitKey>, KeysError>> {
-        Box::pin(ready(Ok(None)))
-    }
-
-    fn virtual_key<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<VirtualKey>, KeysError>> {
-        Box::pin(ready(Ok(None)))
     }
 }

@@ -22,7 +22,7 @@ mod serve;
 pub use auth::{Caller, Rights};
 pub use error::{Error, Invalid, SetupError};
 pub use gateway::{Gateway, Setup};
-pub use keys::{Keys, KeysError, LivekitKey, NoKeys, VirtualKey};
+pub use keys::{Keys, KeysError, LivekitKey, VirtualKey};
 pub use limits::Limits;
 pub use router::router;
 pub use serve::{Stop, serve};
