@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-rust test-python test-compat check bench gen setup wheel clean
+.PHONY: help demo test test-rust test-python test-compat check bench bench-gateway gen setup wheel clean
 
 export PYTHON ?= python3
 # The profile of the wheel that demo and tests use; dev reuses what `cargo test` built.
@@ -56,6 +56,12 @@ bench: setup ## Run the benchmarks (release build), peers included
 	@scripts/wheel build release
 	@scripts/wheel install .venv-bench
 	@bench/run
+
+bench-gateway: setup ## Run the gateway's benchmarks (release build) beside nginx, LiteLLM and Portkey
+	@echo "==> cargo build --release (several minutes)"
+	@cargo build --release --package vg-cli --bin voicegw
+	@CARGO_TARGET_DIR=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/load cargo build --release --manifest-path bench/load/Cargo.toml
+	@bench/gateway
 
 gen: setup ## Write the generated references
 	@$(XTASK) gen
