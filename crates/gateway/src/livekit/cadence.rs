@@ -1,8 +1,8 @@
 //! When a speaking socket may send: not further ahead of the playing time than it is worth, and not silent for long
 //! while a client waits.
 
-use std::time::Duration;
-use tokio::time::Instant;
+use std::{pin::Pin, time::Duration};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Both clients give up after 10 s without a frame, also while they wait for their own model to go on.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(4);
@@ -49,6 +49,31 @@ impl Cadence {
     pub(super) fn resumes_at(&self, ahead: Duration) -> Option<Instant> {
         let resumes = self.playing_since? + self.sent.checked_sub(ahead)?;
         (resumes > Instant::now()).then_some(resumes)
+    }
+}
+
+/// The one timer of a socket. It rings too early rather than too late, and whoever hears it looks at the clock: what
+/// is put off with every frame then costs nothing.
+#[derive(Debug)]
+pub(super) struct Alarm(Pin<Box<Sleep>>);
+
+impl Alarm {
+    /// Rings at an instant.
+    pub(super) fn at(instant: Instant) -> Alarm {
+        Alarm(Box::pin(sleep_until(instant)))
+    }
+
+    /// Rings no later than at an instant.
+    pub(super) fn no_later_than(&mut self, instant: Instant) {
+        if instant < self.0.deadline() {
+            self.0.as_mut().reset(instant);
+        }
+    }
+
+    /// Resolves when it rings; it is then set to `next`. Cancel-safe.
+    pub(super) async fn ring(&mut self, next: Instant) {
+        self.0.as_mut().await;
+        self.0.as_mut().reset(next);
     }
 }
 

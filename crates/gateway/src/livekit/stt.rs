@@ -2,16 +2,17 @@
 
 use super::{
     Socket, Visit,
+    cadence::Alarm,
     socket::{Gone, Opened, close, wishes},
 };
 use crate::Error;
 use axum::{extract::ws::Utf8Bytes, response::Response};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use std::{future::pending, time::Duration};
+use std::time::Duration;
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, timeout},
 };
 use vg_core::{
     Kind, Modality,
@@ -135,7 +136,7 @@ enum Next {
     Read(Option<Utf8Bytes>),
     Room,
     Heard(Option<Result<Heard, Failure>>),
-    End(End),
+    Alarm,
 }
 
 impl<'a> Stream<'a> {
@@ -174,15 +175,19 @@ impl<'a> Stream<'a> {
         self.say(&ServerMessage::Created { session_id: self.session_id }).await?;
         let idle = opened.gateway.limits.socket_idle;
         let mut silent_at = Instant::now() + idle;
+        let mut alarm = Alarm::at(silent_at.min(deadline));
+        let stopped = opened.gateway.stopped().cancelled();
+        tokio::pin!(stopped);
         loop {
+            if let Some(last_words) = self.last_words {
+                alarm.no_later_than(last_words);
+            }
             let next = tokio::select! {
                 text = self.socket.text(), if self.unsent.is_none() => Next::Read(text),
                 () = room(self.input.as_ref()), if self.unsent.is_some() => Next::Room,
                 heard = self.events.recv() => Next::Heard(heard),
-                () = sleep_until(silent_at) => Next::End(End::Silent),
-                () = sleep_until(deadline) => Next::End(End::Stopped),
-                () = at(self.last_words) => Next::End(End::Complete),
-                () = opened.gateway.stopped().cancelled() => Next::End(End::Stopped),
+                () = alarm.ring(silent_at.min(deadline)) => Next::Alarm,
+                () = &mut stopped => return Err(End::Stopped),
             };
             match next {
                 Next::Read(None) => return Err(End::Gone),
@@ -198,7 +203,18 @@ impl<'a> Stream<'a> {
                     let error = Error::new(Kind::UpstreamFailed, "the provider ended the stream");
                     return Err(End::Failed(error));
                 }
-                Next::End(end) => return Err(end),
+                Next::Alarm => {
+                    let now = Instant::now();
+                    if self.last_words.is_some_and(|last_words| last_words <= now) {
+                        return Err(End::Complete);
+                    }
+                    if silent_at <= now {
+                        return Err(End::Silent);
+                    }
+                    if deadline <= now {
+                        return Err(End::Stopped);
+                    }
+                }
             }
         }
     }
@@ -297,13 +313,5 @@ impl<'a> Stream<'a> {
 async fn room(input: Option<&mpsc::Sender<ListenInput>>) {
     if let Some(input) = input {
         drop(input.reserve().await);
-    }
-}
-
-/// Resolves at an instant, if there is one.
-async fn at(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => sleep_until(instant).await,
-        None => pending().await,
     }
 }

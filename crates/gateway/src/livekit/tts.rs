@@ -5,7 +5,7 @@
 
 use super::{
     Socket, Visit,
-    cadence::Cadence,
+    cadence::{Alarm, Cadence},
     socket::{Gone, Opened, close, wishes},
 };
 use crate::{Error, occupancy::CallGuard};
@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use std::{borrow::Cow, collections::VecDeque, convert::Infallible, future::pending, time::Duration};
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, timeout},
 };
 use vg_core::{
     Kind, Modality,
@@ -154,9 +154,7 @@ enum Next {
     Read(Option<Utf8Bytes>),
     Room,
     Spoken(Option<Result<Spoken, Failure>>),
-    Keepalive,
-    Resume,
-    End(End),
+    Alarm,
 }
 
 impl Speaker<'_> {
@@ -187,12 +185,18 @@ impl Speaker<'_> {
         let idle = gateway.limits.socket_idle;
         let ahead = gateway.limits.speech_ahead;
         let mut unused_at = Instant::now() + idle;
+        let mut alarm = Alarm::at(unused_at.min(deadline));
+        let stopped = gateway.stopped().cancelled();
+        tokio::pin!(stopped);
         loop {
             self.advance().await?;
             let cadence = self.synthesis.as_ref().map(|synthesis| &synthesis.cadence);
             let keepalive_at = cadence.map(Cadence::keepalive_at);
             let resumes_at = cadence.and_then(|cadence| cadence.resumes_at(ahead));
             let is_ahead = resumes_at.is_some();
+            for instant in [keepalive_at, resumes_at].into_iter().flatten() {
+                alarm.no_later_than(instant);
+            }
             let has_room = self.waiting.len() < WAITING;
             let next_is_text = matches!(self.waiting.front(), Some(Task::Say { .. }));
             let (input, events) = match self.synthesis.as_mut().and_then(|synthesis| synthesis.call.as_mut())
@@ -204,10 +208,8 @@ impl Speaker<'_> {
                 text = self.socket.text(), if has_room => Next::Read(text),
                 () = room(input) => Next::Room,
                 spoken = next_of(events), if !is_ahead => Next::Spoken(spoken),
-                () = at(keepalive_at) => Next::Keepalive,
-                () = at(resumes_at) => Next::Resume,
-                () = sleep_until(unused_at.min(deadline)) => Next::End(End::Unused),
-                () = gateway.stopped().cancelled() => Next::End(End::Stopped),
+                () = alarm.ring(unused_at.min(deadline)) => Next::Alarm,
+                () = &mut stopped => return Err(End::Stopped),
             };
             match next {
                 Next::Read(None) => return Err(End::Gone),
@@ -215,7 +217,7 @@ impl Speaker<'_> {
                     unused_at = Instant::now() + idle;
                     self.read(&text)?;
                 }
-                Next::Room | Next::Resume => {}
+                Next::Room => {}
                 Next::Spoken(Some(Ok(spoken))) => self.spoken(spoken).await?,
                 Next::Spoken(Some(Err(failure))) => return Err(End::Failed(failure.into())),
                 Next::Spoken(None) => {
@@ -224,10 +226,15 @@ impl Speaker<'_> {
                         synthesis.call = None;
                     }
                 }
-                Next::Keepalive => {
-                    self.say(&ServerMessage::Keepalive { session_id: self.session_id }).await?;
+                Next::Alarm => {
+                    let now = Instant::now();
+                    if unused_at.min(deadline) <= now {
+                        return Err(End::Unused);
+                    }
+                    if keepalive_at.is_some_and(|due| due <= now) {
+                        self.say(&ServerMessage::Keepalive { session_id: self.session_id }).await?;
+                    }
                 }
-                Next::End(end) => return Err(end),
             }
         }
     }
@@ -424,14 +431,6 @@ async fn next_of(
 ) -> Option<Result<Spoken, Failure>> {
     match events {
         Some(events) => events.recv().await,
-        None => pending().await,
-    }
-}
-
-/// Resolves at an instant, if there is one.
-async fn at(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => sleep_until(instant).await,
         None => pending().await,
     }
 }
