@@ -5,6 +5,7 @@
 //! candidate is an attempt, thus a line of the ledger; the attempts of one call share a request id.
 
 mod batch;
+mod deafness;
 mod llm;
 mod replay;
 mod speech;

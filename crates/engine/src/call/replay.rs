@@ -8,7 +8,7 @@ const BEFORE: f64 = 0.3;
 /// No utterance is kept longer, in seconds.
 const LONGEST: f64 = 30.0;
 
-/// Keeps audio while somebody speaks, and a little from before.
+/// Keeps what somebody says until it is transcribed, and a little from before.
 #[derive(Debug)]
 pub(crate) struct Replay {
     bytes_per_second: usize,
@@ -25,12 +25,12 @@ impl Replay {
         Replay { bytes_per_second, frames: VecDeque::new(), kept: 0, sent: 0 }
     }
 
-    /// Keeps a frame that was sent.
-    pub(crate) fn push(&mut self, audio: Bytes, is_speaking: bool) {
+    /// Keeps a frame that was sent. `is_owed` is whether something was said that is not transcribed yet.
+    pub(crate) fn push(&mut self, audio: Bytes, is_owed: bool) {
         self.sent += audio.len() as u64;
         self.kept += audio.len();
         self.frames.push_back(audio);
-        self.keep(if is_speaking { LONGEST } else { BEFORE });
+        self.keep(if is_owed { LONGEST } else { BEFORE });
     }
 
     /// Forgets what was transcribed: everything before `end`, in seconds of the whole stream.

@@ -58,6 +58,11 @@ impl SpeechDetector {
         self.speech > Duration::ZERO
     }
 
+    /// How long the speech is so far, pauses included.
+    pub(crate) const fn speech(&self) -> Duration {
+        self.speech
+    }
+
     /// Speech has ended, or was transcribed.
     pub(crate) fn ended(&mut self) {
         self.speech = Duration::ZERO;

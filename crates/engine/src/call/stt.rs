@@ -5,6 +5,7 @@
 
 use super::{
     ListenCall,
+    deafness::Deafness,
     replay::Replay,
     speech::SpeechDetector,
     tries::{Tries, Try},
@@ -26,6 +27,8 @@ use vg_providers::client::Listening;
 const FRAMES_AHEAD: usize = 32;
 /// Events that may wait for the asker.
 const EVENTS_AHEAD: usize = 16;
+/// For how long after its end an utterance is kept that was not transcribed.
+const KEPT_AFTER: Duration = Duration::from_secs(3);
 /// How long a provider's socket may take no audio.
 const STUCK: Duration = Duration::from_secs(5);
 /// How long a provider may take, once no more audio comes, to say its last word.
@@ -42,6 +45,7 @@ impl Engine {
         let ear = Ear {
             detector: SpeechDetector::new(request.sample_rate),
             replay: Replay::new(request.sample_rate),
+            kept_until: None,
             request,
             input: frames,
             events,
@@ -61,6 +65,8 @@ struct Ear {
     events: mpsc::Sender<Result<Heard, Failure>>,
     detector: SpeechDetector,
     replay: Replay,
+    /// Until when what was said must be kept, if it is not transcribed before.
+    kept_until: Option<Instant>,
     /// No more audio comes.
     is_finished: bool,
     /// The asker waits for what was said so far.
@@ -133,12 +139,12 @@ impl Ear {
         if let Err(failure) = self.catch_up(listening).await {
             return End::Failed(failure);
         }
-        // Since when somebody speaks and nothing is heard of it.
-        let mut unheard: Option<Instant> = None;
+        let mut deafness = Deafness::default();
         let mut last_word = self.is_finished.then(|| Instant::now() + LAST_WORD);
         loop {
             let minds = self.minds_silence && tries.has_another();
-            let deadline = last_word.or_else(|| unheard.filter(|_| minds).map(|since| since + silence));
+            let deadline =
+                last_word.or_else(|| deafness.since().filter(|_| minds).map(|since| since + silence));
             tokio::select! {
                 biased;
                 () = self.events.closed() => return End::Abandoned,
@@ -151,7 +157,7 @@ impl Ear {
                     };
                     // That the socket was accepted is no answer yet.
                     tries.answered(tried);
-                    unheard = None;
+                    deafness.said(&heard);
                     self.minds_silence = true;
                     let heard = self.taken(heard, zero);
                     if self.events.send(Ok(heard)).await.is_err() {
@@ -165,10 +171,7 @@ impl Ear {
                     if self.is_finished {
                         last_word = Some(Instant::now() + LAST_WORD);
                     }
-                    unheard = match (self.detector.is_speaking(), unheard) {
-                        (false, _) => None,
-                        (true, since) => since.or_else(|| Some(Instant::now())),
-                    };
+                    deafness.sent(&self.detector);
                 }
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     if self.is_finished {
@@ -219,7 +222,11 @@ impl Ear {
 
     fn hear(&mut self, audio: &Bytes) {
         self.detector.push(audio);
-        self.replay.push(audio.clone(), self.detector.is_speaking());
+        let now = Instant::now();
+        if self.detector.is_speaking() {
+            self.kept_until = Some(now + KEPT_AFTER);
+        }
+        self.replay.push(audio.clone(), self.kept_until.is_some_and(|until| now < until));
     }
 
     /// Notes what was heard, in the asker's time.
@@ -231,6 +238,7 @@ impl Ear {
                 shift(transcript, zero);
                 self.replay.transcribed(transcript.start + transcript.duration);
                 self.detector.ended();
+                self.kept_until = None;
             }
             Heard::Finalized => self.is_finalizing = false,
         }

@@ -133,3 +133,45 @@ fn a_stream_that_nobody_waits_for_is_ended_for_its_count() {
         (Status::Cancelled, Some(500_000_000))
     );
 }
+
+#[test]
+fn what_was_said_is_replayed_though_the_speaker_has_stopped() {
+    // A second of speech, and the socket breaks a second after it, before the transcript came.
+    let first = Provider::new([vec![Step::Until(64_000), Step::Fail]]);
+    let second = Provider::new([vec![Step::Finished, said("two", 0.1, 0.9)]]);
+    hear(&[(FIRST, &first), (SECOND, &second)], async |call| {
+        send(&call, 20, true).await;
+        send(&call, 30, false).await;
+        assert_eq!(rest(call).await, [("two".to_owned(), 0.1)]);
+    });
+    assert_eq!(second.sent()[0].iter().filter(|sent| *sent == "audio 1600").count(), 50);
+}
+
+#[test]
+fn an_utterance_of_which_nothing_is_heard_moves_on_after_its_end() {
+    let first = Provider::new([vec![Step::Finished]]);
+    let second = Provider::new([vec![Step::Finished, said("two", 0.1, 1.9)]]);
+    hear(&[(FIRST, &first), (SECOND, &second)], async |call| {
+        send(&call, 36, true).await;
+        assert!(second.sent().is_empty());
+        send(&call, 10, false).await;
+        assert_eq!(rest(call).await, [("two".to_owned(), 0.1)]);
+    });
+}
+
+#[test]
+fn a_provider_that_transcribes_at_the_end_is_given_the_time() {
+    let first = Provider::new([vec![
+        Step::Until(16_000),
+        Step::Hear(Heard::SpeechStarted),
+        Step::Until(320_000),
+        said("one", 0.1, 9.8),
+        Step::Finished,
+    ]]);
+    let second = Provider::new([]);
+    hear(&[(FIRST, &first), (SECOND, &second)], async |call| {
+        send(&call, 200, true).await;
+        assert_eq!(rest(call).await, [("one".to_owned(), 0.1)]);
+    });
+    assert!(second.sent().is_empty());
+}
