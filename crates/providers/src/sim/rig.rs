@@ -34,6 +34,8 @@ impl Rig {
     }
 
     pub(crate) async fn paced(pace: f64) -> Rig {
+        // The tokenizer's table takes seconds to build without optimization.
+        tokio::task::spawn_blocking(super::tokens::warm_up).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let sim = Sim::new(1, pace);
