@@ -71,6 +71,7 @@ impl Turns {
 impl Dialect for Turns {
     const KEEP_ALIVE: (Duration, fn() -> Message) = PING;
     const IDLE: Duration = IDLE;
+    const SAYS_END: bool = false;
 
     fn request(&self, call: &Call) -> Result<Request<()>, Failure> {
         request(&options::listen_to_turns(&call.endpoint, &self.request), call)
@@ -188,6 +189,7 @@ impl Pieces {
 impl Dialect for Pieces {
     const KEEP_ALIVE: (Duration, fn() -> Message) = PING;
     const IDLE: Duration = IDLE;
+    const SAYS_END: bool = true;
 
     fn request(&self, call: &Call) -> Result<Request<()>, Failure> {
         request(&options::listen(&call.endpoint, &self.request), call)

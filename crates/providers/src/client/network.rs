@@ -177,8 +177,13 @@ impl Network {
         match tokio::time::timeout(timeout, self.open(request)).await {
             Ok(Ok(opened)) => Ok(opened),
             Ok(Err(tungstenite::Error::Http(response))) => {
-                let body = response.body().as_deref().unwrap_or_default();
-                Err(refusal(&host, response.status().as_u16(), words(body)))
+                let mut words = words(response.body().as_deref().unwrap_or_default());
+                if words.message.is_empty() {
+                    // What comes of the body is what came with the head; some say it in the head, too.
+                    let said = response.headers().get("dg-error").and_then(|said| said.to_str().ok());
+                    words.message = said.unwrap_or_default().to_owned();
+                }
+                Err(refusal(&host, response.status().as_u16(), words))
             }
             Ok(Err(error)) => Err(Failure::dropped(format!("no socket to {host}: {error}"))),
             Err(_) => Err(Failure::timed_out(format!("{host} opened no socket within {timeout:?}"))),

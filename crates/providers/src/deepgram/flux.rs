@@ -72,6 +72,7 @@ impl Dialect for Turns {
     /// There is no message for it; LiveKit's plugin sends pings.
     const KEEP_ALIVE: (Duration, fn() -> Message) = (Duration::from_secs(30), || Message::Ping(Bytes::new()));
     const IDLE: Duration = Duration::from_secs(10);
+    const SAYS_END: bool = false;
 
     fn request(&self, call: &Call) -> Result<Request<()>, Failure> {
         let address = options::listen_to_turns(&call.endpoint, &self.request);

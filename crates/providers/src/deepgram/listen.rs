@@ -17,6 +17,8 @@ use vg_core::call::{Failure, Heard, ListenRequest, Transcript, Word};
 /// A stream's options and the utterance it is in.
 pub struct Utterances {
     request: ListenRequest,
+    /// Whether the model knows key terms.
+    takes_terms: bool,
     /// What will not change of the utterance.
     settled: Parts,
     /// Whether the caller knows that someone speaks.
@@ -25,8 +27,9 @@ pub struct Utterances {
 
 impl Utterances {
     /// Begins in silence.
-    pub fn new(request: ListenRequest) -> Utterances {
-        Utterances { request, settled: Parts::default(), is_speaking: false }
+    pub fn new(model: &str, request: ListenRequest) -> Utterances {
+        let takes_terms = model.is_empty() || model.starts_with("nova-3");
+        Utterances { request, takes_terms, settled: Parts::default(), is_speaking: false }
     }
 
     fn begin(&mut self, heard: &mut VecDeque<Heard>) {
@@ -66,6 +69,7 @@ impl Dialect for Utterances {
         (Duration::from_secs(5), || Message::Text(wire::KEEP_ALIVE));
     /// <https://developers.deepgram.com/docs/audio-keep-alive>: a socket that never got audio may be closed.
     const IDLE: Duration = Duration::from_secs(10);
+    const SAYS_END: bool = true;
 
     fn request(&self, call: &Call) -> Result<Request<()>, Failure> {
         let address = options::listen(&call.endpoint, &self.request);
@@ -110,9 +114,10 @@ impl Dialect for Utterances {
         self.end(heard);
     }
 
-    /// Key terms can change while it listens; the rest counts from the next connection on.
+    /// Key terms can change while it listens, where the model knows them; the rest counts from the next connection
+    /// on.
     fn update(&mut self, language: Option<String>, extra: Map<String, Value>) -> Option<String> {
-        let keyterms = extra.get("keyterm").map(options::list);
+        let keyterms = extra.get("keyterm").filter(|_| self.takes_terms).map(options::list);
         if language.is_some() {
             self.request.language = language;
         }

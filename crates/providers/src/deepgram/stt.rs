@@ -27,7 +27,8 @@ impl SttClient for Stt {
             if options::is_flux(&call.endpoint.model) {
                 return listening::open(call, rate, Turns::new(request)).await;
             }
-            listening::open(call, rate, Utterances::new(request)).await
+            let utterances = Utterances::new(&call.endpoint.model, request);
+            listening::open(call, rate, utterances).await
         })
     }
 

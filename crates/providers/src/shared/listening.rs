@@ -28,6 +28,8 @@ pub trait Dialect: Send + 'static {
     const KEEP_ALIVE: (Duration, fn() -> Message);
     /// After how long without audio it may close, though nothing is wrong.
     const IDLE: Duration;
+    /// Whether its last message says that it is the last. Where it does not, any end will do.
+    const SAYS_END: bool;
 
     /// Opens the socket, with the options as they are now.
     ///
@@ -158,7 +160,8 @@ impl<D: Dialect> Stream<D> {
             return Ok(());
         }
         if self.socket.is_none() {
-            self.connect().await?;
+            // Boxed, so that what every frame allocates is not as large as a handshake.
+            Box::pin(self.connect()).await?;
         }
         let length = audio.len() as u64;
         self.write(Message::Binary(audio)).await?;
@@ -266,9 +269,14 @@ impl<D: Dialect> Stream<D> {
             Some(Ok(Message::Text(text))) => self.read(&text),
             Some(Ok(Message::Close(frame))) => self.closed(frame.as_ref()),
             Some(Ok(_)) => {}
-            Some(Err(error)) => self.fail(websocket::broken(&error)),
-            None => self.closed(None),
+            Some(Err(error)) => self.cut(websocket::broken(&error)),
+            None => self.cut(websocket::closed(None)),
         }
+    }
+
+    /// The connection ended without a word.
+    fn cut(&mut self, failure: Failure) {
+        if self.close_by.is_some() && !D::SAYS_END { self.end() } else { self.fail(failure) }
     }
 
     fn read(&mut self, text: &str) {
@@ -299,12 +307,12 @@ impl<D: Dialect> Stream<D> {
     }
 
     fn closed(&mut self, frame: Option<&CloseFrame>) {
-        if self.close_by.is_some() && frame.is_some_and(|frame| u16::from(frame.code) <= 1001) {
+        if self.close_by.is_some() && frame.is_none_or(|frame| u16::from(frame.code) <= 1001) {
             return self.end();
         }
         // A second is taken off for the way the last audio took.
         let is_idle = self.last_audio.elapsed() + Duration::from_secs(1) >= D::IDLE;
-        if frame.is_some() && is_idle && self.close_by.is_none() {
+        if is_idle && self.close_by.is_none() {
             self.settle();
             self.leave();
             return;

@@ -125,6 +125,13 @@ pub(crate) enum Asked {
         /// What confirms it.
         confirm: Option<Message>,
     },
+    /// Send this when all sound of the request `context` up to here has left.
+    Mark {
+        /// Which request.
+        context: String,
+        /// What to send.
+        message: Message,
+    },
     /// Send what is left and close.
     Close,
     /// Send this and go on.
@@ -281,6 +288,11 @@ pub(crate) async fn speak<T: Tongue>(
                 Some(known) => finish(known, &mut outbox),
                 None => outbox.put(Instant::now(), Out::Finished { context }),
             },
+            Asked::Mark { context, message } => {
+                let known = contexts.iter().find(|known| known.name == context);
+                let due = known.map_or_else(Instant::now, |known| known.free_at);
+                outbox.put(due, Out::Frame { context, message });
+            }
             Asked::Cancel { context, confirm } => {
                 contexts.retain(|known| known.name != context);
                 outbox.discard(|out| out.belongs_to(&context));

@@ -16,7 +16,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 use vg_core::Modality;
 
 pub(super) async fn stream(
@@ -36,7 +36,7 @@ pub(super) async fn stream(
         return refusal(&sim, status);
     }
     let id = sim.uuid();
-    let tongue = Contexts { sim: sim.clone(), id: id.clone(), tells_times: false };
+    let tongue = Contexts { sim: sim.clone(), id: id.clone(), tells_times: false, flushes: HashMap::new() };
     let mut response = upgrade.on_upgrade(move |socket| async move {
         let clock = SocketClock::start(&sim, PROVIDER, Modality::Tts, "");
         speak(sim, socket, clock, tongue).await;
@@ -53,6 +53,8 @@ struct Contexts {
     id: String,
     /// Whether the latest request asked when its words sound.
     tells_times: bool,
+    /// How often each context was flushed.
+    flushes: HashMap<String, u64>,
 }
 
 impl Tongue for Contexts {
@@ -68,7 +70,19 @@ impl Tongue for Contexts {
         let last = !is_true(&message, "continue");
         self.tells_times = is_true(&message, "add_timestamps");
         match order.speech.characters() {
-            0 if last => Asked::Finish { context },
+            0 if is_true(&message, "flush") => {
+                let count = self.flushes.entry(context.clone()).or_default();
+                *count += 1;
+                let done = json!({
+                    "type": "flush_done", "context_id": context, "done": false, "flush_done": true,
+                    "flush_id": *count, "status_code": 206,
+                });
+                Asked::Mark { context, message: Message::text(done.to_string()) }
+            }
+            0 if last => {
+                self.flushes.remove(&context);
+                Asked::Finish { context }
+            }
             0 => Asked::Ignore,
             _ => Asked::Say { context, model: order.model, speech: order.speech, last },
         }

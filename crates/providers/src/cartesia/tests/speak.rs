@@ -250,3 +250,33 @@ async fn another_key_gets_another_socket() {
     spoken(&mut stream).await;
     assert_eq!(rig.notes().sockets, 2);
 }
+
+#[tokio::test]
+async fn a_socket_is_not_kept_for_longer_than_the_provider_does() {
+    let rig = Rig::start().await;
+    speak(&rig, "/cartesia", &["Hi. "]).await;
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(241)).await;
+    tokio::time::resume();
+    speak(&rig, "/cartesia", &["Hi. "]).await;
+    assert_eq!(rig.notes().sockets, 2);
+}
+
+#[tokio::test]
+async fn the_simulator_tells_when_a_flush_is_done() {
+    let rig = Rig::start().await;
+    let address = format!("{}/cartesia/tts/websocket?api_key=k", rig.origin.replace("http", "ws"));
+    let (mut socket, _) = tokio_tungstenite::connect_async(address).await.unwrap();
+    for (text, flush) in [("Hi there. ", false), ("", true)] {
+        let order = json!({"model_id": "sonic-3", "context_id": "c", "transcript": text, "continue": true,
+                           "flush": flush, "output_format": {"sample_rate": 24_000}});
+        socket.send(Message::text(order.to_string())).await.unwrap();
+    }
+    let mut kinds = Vec::new();
+    while kinds.last().is_none_or(|kind| kind != "flush_done") {
+        let Some(Ok(Message::Text(text))) = socket.next().await else { panic!("closed") };
+        let message: Value = serde_json::from_str(&text).unwrap();
+        kinds.push(message["type"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(kinds.iter().filter(|kind| *kind == "chunk").count(), 5);
+}

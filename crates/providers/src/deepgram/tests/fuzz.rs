@@ -29,7 +29,7 @@ const ANSWERS: [&[u8]; 3] = [
 #[test]
 fn fuzzed_messages_are_heard_or_refused() {
     let request = ListenRequest { sample_rate: 16_000, language: None, extra: serde_json::Map::new() };
-    let (mut utterances, mut turns) = (Utterances::new(request.clone()), Turns::new(request));
+    let (mut utterances, mut turns) = (Utterances::new("nova-3", request.clone()), Turns::new(request));
     let mut heard = VecDeque::new();
     fuzz_text(&MESSAGES, |text| {
         let _ = wire::frame(Direction::Received, text);

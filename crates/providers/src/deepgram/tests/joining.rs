@@ -7,7 +7,10 @@ use std::collections::VecDeque;
 use vg_core::call::{Heard, ListenRequest, Transcript};
 
 fn dialect() -> Utterances {
-    Utterances::new(ListenRequest { sample_rate: 16_000, language: None, extra: serde_json::Map::new() })
+    Utterances::new(
+        "nova-3",
+        ListenRequest { sample_rate: 16_000, language: None, extra: serde_json::Map::new() },
+    )
 }
 
 fn results(words: &[(&str, f64, f64)], is_final: bool, speech_final: bool) -> Value {
@@ -107,4 +110,13 @@ fn fields_that_are_missing_or_null_are_no_failure() {
     );
     let last = only(&heard);
     assert_eq!((last.text.as_str(), last.start, last.duration), ("yes", 1.0, 2.0));
+}
+
+#[test]
+fn key_terms_change_in_mid_stream_where_the_model_knows_them() {
+    let extra = json!({"keyterm": ["tea"], "endpointing": 100}).as_object().cloned().unwrap();
+    let message: Value = serde_json::from_str(&dialect().update(None, extra.clone()).unwrap()).unwrap();
+    assert_eq!(message, json!({"type": "Configure", "keyterms": ["tea"]}));
+    let request = ListenRequest { sample_rate: 16_000, language: None, extra: serde_json::Map::new() };
+    assert_eq!(Utterances::new("nova-2", request).update(None, extra), None);
 }
