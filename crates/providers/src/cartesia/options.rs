@@ -27,7 +27,7 @@ const VOICE: &str = "f786b574-daa5-4673-aa0c-cbe3e8534c02";
 const LANGUAGE: &str = "en";
 
 /// The rates Cartesia speaks at, in samples per second.
-const SPOKEN_RATES: [u32; 6] = [8_000, 16_000, 22_050, 24_000, 44_100, 48_000];
+pub const SPOKEN_RATES: [u32; 6] = [8_000, 16_000, 22_050, 24_000, 44_100, 48_000];
 
 /// What no option may say: it is decided by the request itself.
 const DECIDED: [&str; 12] = [
@@ -52,9 +52,6 @@ pub fn address(endpoint: &Endpoint, path: &str) -> String {
 }
 
 /// How to speak, as every order of a synthesis says it: everything but the text.
-///
-/// # Errors
-/// When Cartesia does not speak at that rate.
 pub fn speech(
     endpoint: &Endpoint,
     (voice, language): (Option<&str>, Option<&str>),
@@ -159,16 +156,9 @@ fn with_options(
     address.finish()
 }
 
-/// Raw audio at `sample_rate`.
-///
-/// # Errors
-/// When Cartesia does not speak at that rate.
-pub fn raw(sample_rate: u32) -> Result<Value, Failure> {
-    if !SPOKEN_RATES.contains(&sample_rate) {
-        let rates = SPOKEN_RATES.map(|rate| rate.to_string()).join(", ");
-        return Err(Failure::unsupported(format!("Cartesia speaks at {rates} Hz, not at {sample_rate}")));
-    }
-    Ok(json!({"container": "raw", "encoding": "pcm_s16le", "sample_rate": sample_rate}))
+/// Raw audio at `sample_rate`, one of [`SPOKEN_RATES`].
+pub fn raw(sample_rate: u32) -> Value {
+    json!({"container": "raw", "encoding": "pcm_s16le", "sample_rate": sample_rate})
 }
 
 /// A file in that format.
@@ -179,7 +169,7 @@ pub fn file(format: AudioFormat) -> Result<Value, Failure> {
     match format {
         AudioFormat::Mp3 => Ok(json!({"container": "mp3", "sample_rate": 44_100, "bit_rate": 128_000})),
         AudioFormat::Wav => Ok(json!({"container": "wav", "encoding": "pcm_s16le", "sample_rate": PCM_RATE})),
-        AudioFormat::Pcm => raw(PCM_RATE),
+        AudioFormat::Pcm => Ok(raw(PCM_RATE)),
         AudioFormat::Opus | AudioFormat::Aac | AudioFormat::Flac => Err(Failure::unsupported(format!(
             "Cartesia makes `mp3`, `wav` and `pcm`, not `{}`",
             format.as_str()

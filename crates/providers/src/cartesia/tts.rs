@@ -32,8 +32,9 @@ impl TtsClient for Tts {
         request: SpeakRequest,
     ) -> BoxFuture<'static, Result<Box<dyn Speaking>, Failure>> {
         Box::pin(async move {
-            let contexts = Contexts::new(&call, &request)?;
-            speaking::open(call, request.sample_rate, contexts).await
+            let rate = speaking::made_rate(request.sample_rate, &options::SPOKEN_RATES);
+            let contexts = Contexts::new(&call, &request, rate);
+            speaking::open(call, (rate, request.sample_rate), contexts).await
         })
     }
 
@@ -87,8 +88,8 @@ pub(super) struct Contexts {
 }
 
 impl Contexts {
-    pub(super) fn new(call: &Call, request: &SpeakRequest) -> Result<Contexts, Failure> {
-        let output = options::raw(request.sample_rate)?;
+    pub(super) fn new(call: &Call, request: &SpeakRequest, rate: u32) -> Contexts {
+        let output = options::raw(rate);
         let asked = (request.voice.as_deref(), request.language.as_deref());
         let mut order = options::speech(&call.endpoint, asked, output, &request.extra);
         let tells_words = order.get("add_timestamps") == Some(&Value::Bool(true));
@@ -99,11 +100,11 @@ impl Contexts {
         order.entry("max_buffer_delay_ms").or_insert(json!(0));
         let mut beginning = Value::Object(order).to_string();
         beginning.pop(); // the brace that closes
-        Ok(Contexts {
+        Contexts {
             beginning,
             tells_words,
             is_verbatim,
-            bytes_per_second: f64::from(request.sample_rate) * 2.0,
+            bytes_per_second: f64::from(rate) * 2.0,
             name: context_name(),
             number: 0,
             is_open: false,
@@ -111,7 +112,7 @@ impl Contexts {
             earlier: 0.0,
             audio_bytes: 0,
             texts: Texts::default(),
-        })
+        }
     }
 
     fn context(&self) -> String {

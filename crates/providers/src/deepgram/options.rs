@@ -1,10 +1,13 @@
 //! Deepgram's addresses: which model, which audio, and the options of the owner and the caller under Deepgram's
 //! own names.
 
-use crate::shared::query::{self, Address};
+use crate::shared::{
+    query::{self, Address},
+    speaking::made_rate,
+};
 use serde_json::{Map, Value, json};
 use vg_core::call::{
-    AudioFormat, Endpoint, Failure, ListenRequest, SpeakRequest, SynthesizeRequest, TranscribeRequest,
+    AudioFormat, Endpoint, ListenRequest, SpeakRequest, SynthesizeRequest, TranscribeRequest,
 };
 
 /// The models taken when none is named: those of LiveKit's plugin.
@@ -176,22 +179,15 @@ pub fn voice_model(endpoint: &Endpoint, voice: Option<&str>) -> String {
     }
 }
 
-/// The address of a speaking socket.
-///
-/// # Errors
-/// When Deepgram does not speak at that rate.
-pub fn speak(endpoint: &Endpoint, request: &SpeakRequest) -> Result<String, Failure> {
-    if !SPOKEN_RATES.contains(&request.sample_rate) {
-        let rates = SPOKEN_RATES.map(|rate| rate.to_string()).join(", ");
-        let asked = request.sample_rate;
-        return Err(Failure::unsupported(format!("Deepgram speaks at {rates} Hz, not at {asked}")));
-    }
+/// The address of a speaking socket, and the rate it speaks at.
+pub fn speak(endpoint: &Endpoint, request: &SpeakRequest) -> (String, u32) {
+    let rate = made_rate(request.sample_rate, &SPOKEN_RATES);
     let mut address = Address::new(base(endpoint, "https://api.deepgram.com/v1/speak"));
     address.add("model", &voice_model(endpoint, request.voice.as_deref()));
     address.add("encoding", "linear16");
-    address.add("sample_rate", &request.sample_rate.to_string());
+    address.add("sample_rate", &rate.to_string());
     add_options(&mut address, &query::merged([&endpoint.extra, &request.extra]));
-    Ok(address.finish())
+    (address.finish(), rate)
 }
 
 /// The address for a file of speech. MP3 and the lossless formats come at Deepgram's own rates, bare audio at the 24 kHz of

@@ -36,8 +36,8 @@ impl TtsClient for Tts {
                     "Deepgram's Flux voices are not spoken by this gateway yet",
                 ));
             }
-            let address = options::speak(&call.endpoint, &request)?;
-            speaking::open(call, request.sample_rate, Aura { address, is_saying: false }).await
+            let (address, rate) = options::speak(&call.endpoint, &request);
+            speaking::open(call, (rate, request.sample_rate), Aura { address, is_saying: false }).await
         })
     }
 

@@ -1,7 +1,7 @@
 //! Text in pieces into audio on one WebSocket: what is the same whatever the provider's messages look like. The
 //! socket is kept for the next synthesis when this one leaves it clean.
 
-use super::{pcm::Track, websocket};
+use super::{pcm::Track, resample::Resampler, websocket};
 use crate::client::{Call, Lifetime, PooledSocket, Speaking, Words};
 use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture};
 use http::Request;
@@ -10,7 +10,7 @@ use std::{
     future::poll_fn,
     task::{Context, Poll, ready},
 };
-use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes, protocol::CloseFrame};
+use tokio_tungstenite::tungstenite::{self, Bytes, Message, Utf8Bytes, protocol::CloseFrame};
 use vg_core::call::{Failure, Spoken};
 
 /// How one provider words it.
@@ -70,6 +70,8 @@ pub struct Stream<T: Tongue> {
     has_sent: bool,
     spoken: VecDeque<Spoken>,
     track: Track,
+    /// None when the provider speaks at the rate that was asked for.
+    resampler: Option<Resampler>,
     failure: Option<Failure>,
     is_finished: bool,
     is_over: bool,
@@ -81,11 +83,22 @@ enum Link {
     None,
 }
 
-/// Opens a synthesis into 16-bit audio of one channel, on a kept socket if there is one.
+/// The rate to be made for `asked`: the next one above that the provider has, so that nothing of it is lost.
+pub fn made_rate(asked: u32, rates: &[u32]) -> u32 {
+    rates.iter().copied().filter(|rate| *rate >= asked).min().or(rates.iter().copied().max()).unwrap_or(asked)
+}
+
+/// Opens a synthesis into 16-bit audio of one channel, on a kept socket if there is one. The provider makes it at
+/// the first rate, the caller gets it at the second.
 ///
 /// # Errors
-/// No connection, or a refusal.
-pub async fn open<T: Tongue>(call: Call, sample_rate: u32, tongue: T) -> Result<Box<dyn Speaking>, Failure> {
+/// No connection, or a refusal, or a rate that is none.
+pub async fn open<T: Tongue>(
+    call: Call,
+    (made, asked): (u32, u32),
+    tongue: T,
+) -> Result<Box<dyn Speaking>, Failure> {
+    let resampler = if made == asked { None } else { Some(Resampler::new(made, asked)?) };
     let request = tongue.request(&call)?;
     let (pooled, is_proven) = match call.network.kept_socket(&request) {
         Some(pooled) => (pooled, false),
@@ -100,7 +113,8 @@ pub async fn open<T: Tongue>(call: Call, sample_rate: u32, tongue: T) -> Result<
         is_flushed: true,
         has_sent: false,
         spoken: VecDeque::new(),
-        track: Track::new(sample_rate),
+        track: Track::new(made),
+        resampler,
         failure: None,
         is_finished: false,
         is_over: false,
@@ -198,13 +212,24 @@ impl<T: Tongue> Stream<T> {
                 self.fail(failure);
             }
         }
-        for spoken in self.spoken.iter_mut().skip(known) {
-            if let Spoken::Audio(audio) = spoken {
-                self.call.tap.output();
-                let (whole, nanos) = self.track.add(std::mem::take(audio));
-                *audio = whole;
-                self.call.tap.received_audio(nanos);
+        for spoken in self.spoken.split_off(known) {
+            match spoken {
+                Spoken::Audio(audio) => self.hear(audio),
+                other => self.spoken.push_back(other),
             }
+        }
+    }
+
+    fn hear(&mut self, audio: Bytes) {
+        self.call.tap.output();
+        let (whole, nanos) = self.track.add(audio);
+        self.call.tap.received_audio(nanos);
+        let audio = match &mut self.resampler {
+            Some(resampler) => resampler.push(whole),
+            None => whole,
+        };
+        if !audio.is_empty() {
+            self.spoken.push_back(Spoken::Audio(audio));
         }
     }
 
@@ -311,7 +336,8 @@ impl<T: Tongue> Speaking for Stream<T> {
                 }
                 if self.is_done() {
                     self.keep();
-                    return None;
+                    let rest = self.resampler.take().map(|mut resampler| resampler.finish());
+                    return rest.filter(|rest| !rest.is_empty()).map(|rest| Ok(Spoken::Audio(rest)));
                 }
                 poll_fn(|context| self.poll_message(context)).await;
             }

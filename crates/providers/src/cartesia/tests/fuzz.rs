@@ -42,7 +42,7 @@ const HEARD: [&str; 8] = [
 async fn fuzzed_messages_are_spoken_or_refused() {
     let rig = Rig::start().await;
     let request = SpeakRequest { sample_rate: 24_000, voice: None, language: None, extra: Map::new() };
-    let mut contexts = Contexts::new(&rig.call("/cartesia", "sonic-3"), &request).unwrap();
+    let mut contexts = Contexts::new(&rig.call("/cartesia", "sonic-3"), &request, 24_000);
     let (mut orders, mut spoken) = (VecDeque::new(), VecDeque::new());
     fuzz_text(&SPOKEN, |text| {
         let _ = wire::frame(Direction::Received, text);

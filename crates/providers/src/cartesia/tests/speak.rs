@@ -147,11 +147,18 @@ async fn a_connection_that_breaks_is_a_failure_and_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_rate_cartesia_lacks_is_unsupported() {
+async fn a_rate_cartesia_lacks_is_made_from_the_next_one_above() {
     let rig = Rig::start().await;
     let odd = SpeakRequest { sample_rate: 11_025, ..request(Value::Null) };
-    let failure = Tts.speak(rig.call("/cartesia", "sonic-3"), odd).await.err().unwrap();
-    assert!(failure.message.contains("11025") && failure.message.contains("22050"), "{}", failure.message);
+    let mut stream = Tts.speak(rig.call("/cartesia", "sonic-3"), odd).await.unwrap();
+    stream.say("Hi there. ".to_owned()).await.unwrap();
+    stream.finish().await.unwrap();
+    let (all, failure) = spoken(&mut stream).await;
+    // 600 ms, which is what Cartesia made at 16 kHz.
+    assert_eq!((audio_bytes(&all), failure), (6_615 * 2, None));
+    assert_eq!(rig.notes().received_nanos, 600_000_000);
+    assert_eq!(speak(&rig, "/cartesia", &["Hi. "]).await.1, None);
+    assert_eq!(rig.notes().sockets, 1);
 }
 
 /// What a hand-made server does with an order.
