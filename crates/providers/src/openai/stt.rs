@@ -8,7 +8,7 @@ use crate::{
     client::{Call, Listening, Socket, SttClient},
     shared::{
         api_error::{ErrorBody, words},
-        openai_compat::{chat::extra_under, model, transcription},
+        openai_compat::{chat::extra_under, language_code, model, transcription},
         pcm::Track,
         query::{Address, is_unset},
         resample::Resampler,
@@ -81,9 +81,7 @@ impl Config {
         let mut transcription = json!({"model": self.model});
         let mut input = json!({"format": {"type": "audio/pcm", "rate": RATE}});
         if let Some(fields) = transcription.as_object_mut() {
-            // The API takes bare language codes.
-            let language = self.language.as_deref().filter(|language| *language != "multi");
-            let code = language.and_then(|language| language.split('-').next());
+            let code = self.language.as_deref().and_then(language_code);
             fields.extend(code.map(|code| ("language".to_owned(), json!(code))));
             for key in ["prompt", "keywords", "languages"] {
                 fields.extend(option(key).map(|value| (key.to_owned(), value)));

@@ -17,8 +17,9 @@ const WORDS_LIMIT: usize = 500;
 /// # Errors
 /// When the address or the key cannot be sent in a request.
 pub fn post(url: &str, key: Option<&str>) -> Result<request::Builder, Failure> {
+    // Not shown: an address may carry credentials.
     let uri: http::Uri =
-        url.parse().map_err(|_| Failure::unsupported(format!("the base URL in `{url}` is not one")))?;
+        url.parse().map_err(|_| Failure::unsupported("the base URL of this provider is not one"))?;
     let builder = Request::post(uri);
     let Some(key) = key else { return Ok(builder) };
     Ok(builder.header(header::AUTHORIZATION, secret(&format!("Bearer {key}"))?))

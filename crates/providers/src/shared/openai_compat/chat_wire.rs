@@ -128,7 +128,10 @@ impl Chunk<'_> {
     pub fn tell(&self, tap: &dyn Tap) -> bool {
         let mut is_output = false;
         for delta in self.choices.iter().flatten().filter_map(|choice| choice.delta.as_ref()) {
-            let said = [&delta.content, &delta.refusal, &delta.reasoning, &delta.reasoning_content];
+            // Some servers write the same thought under both names.
+            let thought =
+                if delta.reasoning.0.is_empty() { &delta.reasoning_content } else { &delta.reasoning };
+            let said = [&delta.content, &delta.refusal, thought];
             let calls = delta.tool_calls.iter().flatten();
             is_output |= delta.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty());
             let called = calls.filter_map(|call| call.function.as_ref());
@@ -177,6 +180,7 @@ mod tests {
             (r#"{"refusal":"No."}"#, true, "No."),
             (r#"{"content":null,"reasoning":"hm"}"#, true, "hm"),
             (r#"{"reasoning_content":"hm"}"#, true, "hm"),
+            (r#"{"reasoning":"hm","reasoning_content":"hm"}"#, true, "hm"),
             (
                 r#"{"tool_calls":[{"index":0,"id":"c","type":"function","function":{"name":"f","arguments":""}}]}"#,
                 true,

@@ -65,3 +65,8 @@ impl Dialect {
 pub fn model<'a>(call: &'a Call, otherwise: &'a str) -> &'a str {
     if call.endpoint.model.is_empty() { otherwise } else { &call.endpoint.model }
 }
+
+/// The bare code of a language, which is all these APIs take; none for `multi`, which they hear anyway.
+pub fn language_code(language: &str) -> Option<&str> {
+    language.split('-').next().filter(|code| !code.is_empty() && *code != "multi")
+}

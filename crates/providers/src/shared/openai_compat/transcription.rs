@@ -1,6 +1,6 @@
 //! Transcriptions of recordings. The answer is passed on as it came.
 
-use super::{Dialect, model, transcription_wire};
+use super::{Dialect, language_code, model, transcription_wire};
 use crate::{
     client::{Call, full_leaving},
     shared::{api_error::words, http, multipart::Form, seconds, wav, websocket::malformed},
@@ -52,9 +52,11 @@ pub async fn transcribe(
 /// The form that is sent.
 fn form(call: &Call, request: &TranscribeRequest, dialect: &Dialect) -> Form {
     let mut fields = vec![("model".to_owned(), model(call, dialect.transcription_model).to_owned())];
-    fields.extend(request.language.clone().map(|language| ("language".to_owned(), language)));
+    let target = call.endpoint.language.as_deref().and_then(language_code);
+    let language = request.language.as_deref().or(target);
+    fields.extend(language.map(|language| ("language".to_owned(), language.to_owned())));
     let theirs = request.fields.iter().filter(|(name, _)| name != "model" && name != "file");
-    fields.extend(theirs.filter(|(name, _)| name != "language" || request.language.is_none()).cloned());
+    fields.extend(theirs.filter(|(name, _)| name != "language" || language.is_none()).cloned());
     for (name, value) in &call.endpoint.extra {
         let plain = name.trim_end_matches("[]");
         if !fields.iter().any(|(given, _)| given.trim_end_matches("[]") == plain) {
