@@ -29,6 +29,21 @@ const LANGUAGE: &str = "en";
 /// The rates Cartesia speaks at, in samples per second.
 pub const SPOKEN_RATES: [u32; 6] = [8_000, 16_000, 22_050, 24_000, 44_100, 48_000];
 
+/// The options that a caller may set. Others are left out: the caller may have meant them for another provider in the
+/// same chain. The owner, who names the model with them, may set any.
+const SPEECH_OPTIONS: [&str; 10] = [
+    "add_phoneme_timestamps",
+    "add_timestamps",
+    "duration",
+    "emotion",
+    "generation_config",
+    "max_buffer_delay_ms",
+    "pronunciation_dict_id",
+    "speed",
+    "use_normalized_timestamps",
+    "volume",
+];
+
 /// What no option may say: it is decided by the request itself.
 const DECIDED: [&str; 12] = [
     "model_id",
@@ -44,6 +59,11 @@ const DECIDED: [&str; 12] = [
     "sample_rate",
     "encoding",
 ];
+
+/// The address of `path` for a request that is no WebSocket.
+pub fn over_http(endpoint: &Endpoint, path: &str) -> String {
+    Address::over_http(&address(endpoint, path)).finish()
+}
 
 /// The address of `path`.
 pub fn address(endpoint: &Endpoint, path: &str) -> String {
@@ -66,7 +86,7 @@ pub fn speech(
     order.insert("voice".to_owned(), json!({"mode": "id", "id": voice}));
     order.insert("output_format".to_owned(), output_format);
     order.insert("language".to_owned(), json!(base_language(language)));
-    let mut options = query::merged([&endpoint.extra, extra]);
+    let mut options = query::merged([&endpoint.extra, &query::known(extra, &SPEECH_OPTIONS)]);
     options.retain(|name, _| !DECIDED.contains(&name.as_str()));
     if model.starts_with("sonic-3") {
         generation(&mut options);

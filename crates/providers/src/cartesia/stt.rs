@@ -62,7 +62,7 @@ async fn transcribe(call: Call, request: TranscribeRequest) -> Result<Transcript
             tap.sent_body_audio(nanos);
         }
     });
-    let posted = Request::post(options::address(&call.endpoint, "/stt"))
+    let posted = Request::post(options::over_http(&call.endpoint, "/stt"))
         .header(options::KEY_HEADER, http::secret(call.endpoint.key()?)?)
         .header(options::VERSION_HEADER, options::VERSION)
         .header(header::CONTENT_TYPE, content_type)

@@ -57,7 +57,7 @@ async fn synthesize(call: Call, request: SynthesizeRequest) -> Result<Synthesize
     order.insert("transcript".to_owned(), Value::from(request.text.as_str()));
     let characters = request.text.chars().count() as u64;
     let tap = Arc::clone(&call.tap);
-    let posted = Request::post(options::address(&call.endpoint, "/tts/bytes"))
+    let posted = Request::post(options::over_http(&call.endpoint, "/tts/bytes"))
         .header(options::KEY_HEADER, http::secret(call.endpoint.key()?)?)
         .header(options::VERSION_HEADER, options::VERSION)
         .header(header::CONTENT_TYPE, "application/json")

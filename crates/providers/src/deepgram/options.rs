@@ -32,6 +32,48 @@ const DECIDED: [&str; 12] = [
     "bit_rate",
 ];
 
+/// The options that a caller may set. Others are left out: the caller may have meant them for another provider in the
+/// same chain. The owner, who names the model with them, may set any.
+const LISTEN_OPTIONS: [&str; 25] = [
+    "detect_entities",
+    "diarize",
+    "diarize_model",
+    "dictation",
+    "endpointing",
+    "extra",
+    "filler_words",
+    "interim_results",
+    "keyterm",
+    "keywords",
+    "language_hint",
+    "mip_opt_out",
+    "no_delay",
+    "numerals",
+    "profanity_filter",
+    "punctuate",
+    "redact",
+    "replace",
+    "search",
+    "smart_format",
+    "tag",
+    "utterance_end",
+    "utterance_end_ms",
+    "vad_events",
+    "version",
+];
+const TURN_OPTIONS: [&str; 10] = [
+    "eager_eot_threshold",
+    "eot_threshold",
+    "eot_timeout_ms",
+    "keyterm",
+    "language_hint",
+    "mip_opt_out",
+    "numerals",
+    "profanity_filter",
+    "redact",
+    "tag",
+];
+const SPEAK_OPTIONS: [&str; 3] = ["mip_opt_out", "speed", "tag"];
 /// The options of a recording that a form may have.
 const RECORDING_OPTIONS: [&str; 14] = [
     "detect_language",
@@ -81,7 +123,8 @@ fn conversation() -> Map<String, Value> {
 
 /// The address of a listening socket, first version of the API.
 pub fn listen(endpoint: &Endpoint, request: &ListenRequest) -> String {
-    let mut options = query::merged([&conversation(), &endpoint.extra, &request.extra]);
+    let mut options =
+        query::merged([&conversation(), &endpoint.extra, &query::known(&request.extra, &LISTEN_OPTIONS)]);
     // LiveKit's name for it, and the number that turns it off.
     if let Some(pause) = options.remove("utterance_end") {
         options.insert("utterance_end_ms".to_owned(), pause);
@@ -107,7 +150,7 @@ pub fn listen(endpoint: &Endpoint, request: &ListenRequest) -> String {
 /// The address of a listening socket, second version of the API. A language is a hint, and only to the model for
 /// many.
 pub fn listen_to_turns(endpoint: &Endpoint, request: &ListenRequest) -> String {
-    let mut options = query::merged([&endpoint.extra, &request.extra]);
+    let mut options = query::merged([&endpoint.extra, &query::known(&request.extra, &TURN_OPTIONS)]);
     for other in ["language", "detect_language"] {
         options.remove(other);
     }
@@ -137,7 +180,7 @@ pub fn transcribe(endpoint: &Endpoint, request: &TranscribeRequest) -> String {
     if let Some(language) = request.language.as_ref().or(endpoint.language.as_ref()) {
         options.insert("language".to_owned(), Value::from(language.as_str()));
     }
-    let mut address = Address::new(base(endpoint, "https://api.deepgram.com/v1/listen"));
+    let mut address = Address::over_http(base(endpoint, "https://api.deepgram.com/v1/listen"));
     address.add("model", model(endpoint));
     add_options(&mut address, &options);
     address.finish()
@@ -186,14 +229,15 @@ pub fn speak(endpoint: &Endpoint, request: &SpeakRequest) -> (String, u32) {
     address.add("model", &voice_model(endpoint, request.voice.as_deref()));
     address.add("encoding", "linear16");
     address.add("sample_rate", &rate.to_string());
-    add_options(&mut address, &query::merged([&endpoint.extra, &request.extra]));
+    let options = query::merged([&endpoint.extra, &query::known(&request.extra, &SPEAK_OPTIONS)]);
+    add_options(&mut address, &options);
     (address.finish(), rate)
 }
 
 /// The address for a file of speech. MP3 and the lossless formats come at Deepgram's own rates, bare audio at the 24 kHz of
 /// OpenAI's API.
 pub fn synthesize(endpoint: &Endpoint, request: &SynthesizeRequest) -> String {
-    let mut address = Address::new(base(endpoint, "https://api.deepgram.com/v1/speak"));
+    let mut address = Address::over_http(base(endpoint, "https://api.deepgram.com/v1/speak"));
     address.add("model", &voice_model(endpoint, request.voice.as_deref()));
     let form: &[(&str, &str)] = match request.format {
         AudioFormat::Mp3 => &[("encoding", "mp3")],

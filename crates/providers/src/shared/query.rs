@@ -13,6 +13,14 @@ impl Address {
         Address(base.to_owned())
     }
 
+    /// The same for a request that is no WebSocket, whichever of the two an owner wrote.
+    pub fn over_http(base: &str) -> Address {
+        match base.strip_prefix("ws") {
+            Some(rest) => Address(format!("http{rest}")),
+            None => Address::new(base),
+        }
+    }
+
     /// Adds a parameter.
     pub fn add(&mut self, name: &str, value: &str) {
         self.0.push(if self.0.contains('?') { '&' } else { '?' });
@@ -69,6 +77,12 @@ pub fn merged<'a>(layers: impl IntoIterator<Item = &'a Map<String, Value>>) -> M
     options
 }
 
+/// Those of the options that are known.
+pub fn known(options: &Map<String, Value>, names: &[&str]) -> Map<String, Value> {
+    let known = options.iter().filter(|(name, _)| names.contains(&name.as_str()));
+    known.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
 fn joined(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -115,6 +129,15 @@ mod tests {
         let mut address = Address::new("http://h/listen?a=1");
         address.add("b", "2");
         assert_eq!(address.finish(), "http://h/listen?a=1&b=2");
+    }
+
+    #[test]
+    fn a_request_goes_over_http_whatever_was_written() {
+        for (base, wanted) in
+            [("wss://h/x", "https://h/x"), ("ws://h", "http://h"), ("https://h", "https://h")]
+        {
+            assert_eq!(Address::over_http(base).finish(), wanted);
+        }
     }
 
     #[test]

@@ -129,7 +129,7 @@ fn the_address_says_what_was_asked_in_deepgrams_words() {
     let mut request = request();
     request.extra = json!({
         "keyterm": ["tea"], "endpointing": 0, "utterance_end": 1500, "callback": "http://evil", "channels": 2,
-        "sample_rate": 8000, "filler_words": false, "detect_language": true,
+        "sample_rate": 8000, "filler_words": false, "detect_language": true, "min_volume": 0.1,
     })
     .as_object()
     .cloned()
