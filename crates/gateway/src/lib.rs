@@ -18,6 +18,7 @@ mod quota;
 mod router;
 mod routes;
 mod serve;
+mod stream;
 
 pub use auth::{Caller, Rights};
 pub use error::{Error, Invalid, SetupError};

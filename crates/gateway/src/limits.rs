@@ -1,4 +1,5 @@
-//! Caps against abuse, all in one place. The defaults are far above what a voice agent needs.
+//! Caps against abuse, all in one place. The defaults are far above what a voice agent needs; they are no settings,
+//! since nobody should have to know them.
 
 use std::time::Duration;
 
@@ -31,6 +32,9 @@ pub struct Limits {
     pub socket_age: Duration,
     /// How long a message may wait for a client that does not read.
     pub write_wait: Duration,
+    /// How long a connection may take nothing at all of an answer that is there. Players of a file pause, so this is
+    /// long.
+    pub stall_wait: Duration,
     /// How much speech may be ahead of its playing time: a client that lost interest does not always say so.
     pub speech_ahead: Duration,
     /// How long calls may go on after the first signal to stop.
@@ -52,6 +56,7 @@ impl Default for Limits {
             socket_idle: Duration::from_secs(30 * 60),
             socket_age: Duration::from_secs(12 * 60 * 60),
             write_wait: Duration::from_secs(10),
+            stall_wait: Duration::from_secs(120),
             speech_ahead: Duration::from_secs(60),
             grace: Duration::from_secs(25),
         }

@@ -1,6 +1,6 @@
 //! Accepts connections, and stops in order: no new calls, then a grace period, then none.
 
-use crate::{Gateway, router};
+use crate::{Gateway, router, stream::Stream};
 use http::Request;
 use hyper::{
     body::Incoming,
@@ -129,6 +129,7 @@ fn connection(
     http.timer(TokioTimer::new()).header_read_timeout(limits.head_wait).max_buf_size(limits.head_bytes);
     let first_request_wait = limits.first_request_wait;
     let stopped = gateway.stopped().clone();
+    let stream = Stream::new(stream, limits.stall_wait);
     async move {
         let (asked, first_request) = oneshot::channel::<()>();
         let asked = Mutex::new(Some(asked));
