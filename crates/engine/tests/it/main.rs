@@ -14,6 +14,7 @@ mod planning;
 mod resolving;
 mod scripted;
 mod simulated;
+mod simulated_speech;
 mod speaking;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
