@@ -74,7 +74,16 @@ impl Engine {
     }
 
     fn candidate(&self, ask: &Ask<'_>) -> Result<Candidate, Error> {
-        let target = self.resolve(ask)?;
+        let target = match self.resolve(ask) {
+            // LiveKit's clients may name a provider alone.
+            Err(Error::Model(error)) => {
+                match ask.model.and_then(|model| of_provider_alone(model, ask.modality)) {
+                    Some(model) => self.resolve(&Ask { model: Some(&model), ..*ask })?,
+                    None => return Err(error.into()),
+                }
+            }
+            resolved => resolved?,
+        };
         let clients = registry::clients(target.provider.id());
         let is_offered = match ask.modality {
             Modality::Stt => clients.stt.is_some(),
@@ -90,6 +99,16 @@ impl Engine {
 
 fn no_client(target: &Target) -> Error {
     Error::NoClient { provider: target.provider_name.to_string(), modality: target.modality }
+}
+
+/// The whole model string for a provider's name, with or without a suffix.
+fn of_provider_alone(given: &str, modality: Modality) -> Option<String> {
+    let (provider, suffix) = model::split_suffix(given, modality);
+    let model = registry::clients(provider).default_model(modality)?;
+    Some(match suffix {
+        Some(suffix) => format!("{provider}/{model}:{suffix}"),
+        None => format!("{provider}/{model}"),
+    })
 }
 
 /// What follows `asked` in a chain; nothing, if it is no member.

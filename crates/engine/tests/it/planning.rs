@@ -73,3 +73,17 @@ fn a_model_nobody_can_serve_is_refused_with_the_reason() {
     assert_eq!(kind("nobody/nothing"), Kind::BadRequest);
     assert_eq!(kind("anthropic/claude-haiku-4-5"), Kind::Unauthenticated);
 }
+
+#[test]
+fn a_provider_alone_means_its_own_choice_of_a_model() {
+    let house = House::new("models: {tts: {narrator: {provider: cartesia, model: sonic-2}}}");
+    let model = |modality, given: &str| {
+        let ask = Ask { modality, model: Some(given), ..Ask::of_project("default") };
+        house.engine.plan(&ask, &Wishes::default()).map(|plan| plan.asked.to_string())
+    };
+    assert_eq!(model(Modality::Stt, "deepgram").unwrap(), "deepgram/nova-3");
+    assert_eq!(model(Modality::Tts, "deepgram:thalia").unwrap(), "deepgram/aura-2");
+    // The owner's choice comes first.
+    assert_eq!(model(Modality::Tts, "cartesia").unwrap(), "cartesia/sonic-2");
+    assert!(model(Modality::Llm, "openai").is_err());
+}

@@ -20,6 +20,10 @@ use vg_core::{
 pub struct Stt;
 
 impl SttClient for Stt {
+    fn default_model(&self) -> Option<&'static str> {
+        Some("ink-2")
+    }
+
     fn listen(
         &self,
         call: Call,

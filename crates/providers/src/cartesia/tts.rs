@@ -26,6 +26,10 @@ use vg_core::call::{Failure, SpeakRequest, Spoken, SynthesizeRequest};
 pub struct Tts;
 
 impl TtsClient for Tts {
+    fn default_model(&self) -> Option<&'static str> {
+        Some("sonic-3")
+    }
+
     fn speak(
         &self,
         call: Call,

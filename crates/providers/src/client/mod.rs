@@ -13,9 +13,12 @@ pub use pool::{Lifetime, PooledSocket};
 
 use futures_util::{future::BoxFuture, stream::BoxStream};
 use std::{sync::Arc, time::Duration};
-use vg_core::call::{
-    ChatPiece, ChatRequest, Endpoint, Failure, Heard, ListenInput, ListenRequest, SpeakRequest, Spoken,
-    SynthesizeRequest, Tap, TranscribeRequest, Transcription,
+use vg_core::{
+    Modality,
+    call::{
+        ChatPiece, ChatRequest, Endpoint, Failure, Heard, ListenInput, ListenRequest, SpeakRequest, Spoken,
+        SynthesizeRequest, Tap, TranscribeRequest, Transcription,
+    },
 };
 
 /// What every call is made with.
@@ -42,11 +45,27 @@ pub struct Clients {
     pub tts: Option<&'static dyn TtsClient>,
 }
 
+impl Clients {
+    /// The model of a request of this modality that names the provider alone.
+    pub fn default_model(&self, modality: Modality) -> Option<&'static str> {
+        match modality {
+            Modality::Stt => self.stt?.default_model(),
+            Modality::Llm => self.llm?.default_model(),
+            Modality::Tts => self.tts?.default_model(),
+        }
+    }
+}
+
 /// A chat answer as it comes.
 pub type ChatStream = BoxStream<'static, Result<ChatPiece, Failure>>;
 
 /// Chats.
 pub trait LlmClient: Send + Sync {
+    /// The model of a request that names the provider alone, as LiveKit's clients may.
+    fn default_model(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Asks. Resolves when the provider has accepted the request (a 2xx status); the pieces follow, and the stream
     /// ends after the last one. A request with `stream: false` gives exactly one piece.
     fn chat(&self, call: Call, request: Arc<ChatRequest>) -> BoxFuture<'static, Result<ChatStream, Failure>>;
@@ -54,6 +73,11 @@ pub trait LlmClient: Send + Sync {
 
 /// Hears.
 pub trait SttClient: Send + Sync {
+    /// The model of a request that names the provider alone, as LiveKit's clients may.
+    fn default_model(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Opens a stream. Resolves when the provider has accepted it.
     fn listen(
         &self,
@@ -92,6 +116,11 @@ pub struct Synthesized {
 
 /// Speaks.
 pub trait TtsClient: Send + Sync {
+    /// The model of a request that names the provider alone, as LiveKit's clients may.
+    fn default_model(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Opens a stream for one synthesis. Resolves when the provider has accepted it; a connection kept from an
     /// earlier synthesis is used where the provider allows it.
     fn speak(

@@ -17,6 +17,10 @@ use vg_core::{
 pub struct Stt;
 
 impl SttClient for Stt {
+    fn default_model(&self) -> Option<&'static str> {
+        Some("nova-3")
+    }
+
     fn listen(
         &self,
         call: Call,

@@ -25,6 +25,10 @@ const ORDER_LIMIT: usize = 2_000;
 pub struct Tts;
 
 impl TtsClient for Tts {
+    fn default_model(&self) -> Option<&'static str> {
+        Some("aura-2")
+    }
+
     fn speak(
         &self,
         call: Call,

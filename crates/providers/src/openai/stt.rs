@@ -49,6 +49,10 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub struct Stt;
 
 impl SttClient for Stt {
+    fn default_model(&self) -> Option<&'static str> {
+        Some("gpt-4o-mini-transcribe")
+    }
+
     fn listen(
         &self,
         call: Call,

@@ -13,6 +13,10 @@ use vg_core::call::{Failure, SpeakRequest, SynthesizeRequest};
 pub struct Tts;
 
 impl TtsClient for Tts {
+    fn default_model(&self) -> Option<&'static str> {
+        Some("gpt-4o-mini-tts")
+    }
+
     fn speak(
         &self,
         call: Call,
