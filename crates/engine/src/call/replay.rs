@@ -36,19 +36,26 @@ impl Replay {
     /// Forgets what was transcribed: everything before `end`, in seconds of the whole stream.
     pub(crate) fn transcribed(&mut self, end: f64) {
         let after = (self.seconds() - end).max(0.0);
-        self.keep(after);
+        let bytes = self.keep(after);
+        // A frame that was transcribed in part is cut, or its words come twice.
+        let excess = self.kept.saturating_sub(bytes) & !1;
+        if let Some(first) = self.frames.front_mut() {
+            *first = first.slice(excess.min(first.len())..);
+            self.kept -= excess.min(self.kept);
+        }
         self.frames.shrink_to(8);
     }
 
-    /// Drops frames from the front while what remains is still so many seconds.
-    fn keep(&mut self, seconds: f64) {
-        let bytes = (seconds * self.bytes_per_second as f64) as usize;
+    /// Drops frames from the front while what remains is still so many seconds. Gives those seconds in bytes.
+    fn keep(&mut self, seconds: f64) -> usize {
+        let bytes = (seconds * self.bytes_per_second as f64).round() as usize;
         while let Some(first) = self.frames.front()
             && self.kept - first.len() >= bytes
         {
             self.kept -= first.len();
             self.frames.pop_front();
         }
+        bytes
     }
 
     /// The length of the whole stream so far, in seconds.
@@ -88,6 +95,50 @@ mod tests {
         assert_eq!((replay.begins_at(), replay.seconds(), replay.frames().len()), (3.0, 4.0, 1));
         replay.transcribed(9.0);
         assert_eq!(replay.frames().len(), 0);
+    }
+
+    #[test]
+    fn a_frame_that_was_transcribed_in_part_is_cut_between_samples() {
+        let mut replay = Replay::new(16_000);
+        replay.push(Bytes::from_iter((0..3_200).map(|n| n as u8)), true);
+        replay.transcribed(0.075_01);
+        assert_eq!(replay.frames()[0][..4], [96, 97, 98, 99]);
+        assert!((replay.begins_at() - 0.075).abs() < 1e-9);
+    }
+
+    /// Draws numbers that are the same in every run.
+    fn draw(state: &mut u64, below: u64) -> u64 {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*state >> 33) % below
+    }
+
+    #[test]
+    fn what_was_transcribed_and_what_is_replayed_is_what_was_said() {
+        for seed in 0..300 {
+            let mut state = seed;
+            let mut replay = Replay::new(8_000);
+            let (mut sent, mut told, mut said) = (Vec::new(), 0_usize, None);
+            for number in 0..draw(&mut state, 120) {
+                let is_owed = draw(&mut state, 8) > 0;
+                let frame: Vec<u8> =
+                    (0..2 * (1 + draw(&mut state, 900))).map(|n| (n + number) as u8).collect();
+                let before = sent.len();
+                sent.extend_from_slice(&frame);
+                replay.push(frame.into(), is_owed);
+                said = if is_owed { said.or(Some(before)) } else { None };
+                if draw(&mut state, 20) == 0 {
+                    told = told.max(2 * draw(&mut state, sent.len() as u64 / 2 + 1) as usize);
+                    replay.transcribed(told as f64 / 16_000.0);
+                }
+                let kept = replay.frames().concat();
+                let begins = sent.len() - kept.len();
+                assert_eq!(begins as f64 / 16_000.0, replay.begins_at());
+                assert_eq!(sent[begins..], kept);
+                // Nothing is heard twice, and of what is owed nothing is lost.
+                assert!(begins >= told, "{begins} {told}");
+                assert!(said.is_none_or(|said| begins <= said.max(told)), "{begins} {said:?} {told}");
+            }
+        }
     }
 
     #[test]

@@ -63,6 +63,11 @@ impl SpeechDetector {
         self.speech
     }
 
+    /// How long the pause at its end is so far.
+    pub(crate) const fn silence(&self) -> Duration {
+        self.silence
+    }
+
     /// Speech has ended, or was transcribed.
     pub(crate) fn ended(&mut self) {
         self.speech = Duration::ZERO;

@@ -29,6 +29,8 @@ const FRAMES_AHEAD: usize = 32;
 const EVENTS_AHEAD: usize = 16;
 /// For how long after its end an utterance is kept that was not transcribed.
 const KEPT_AFTER: Duration = Duration::from_secs(3);
+/// How much longer than its transcript an utterance may sound, in seconds.
+const TAIL: f64 = 0.4;
 /// How long a provider's socket may take no audio.
 const STUCK: Duration = Duration::from_secs(5);
 /// How long a provider may take, once no more audio comes, to say its last word.
@@ -46,6 +48,7 @@ impl Engine {
             detector: SpeechDetector::new(request.sample_rate),
             replay: Replay::new(request.sample_rate),
             kept_until: None,
+            spoken_until: 0.0,
             request,
             input: frames,
             events,
@@ -67,6 +70,8 @@ struct Ear {
     replay: Replay,
     /// Until when what was said must be kept, if it is not transcribed before.
     kept_until: Option<Instant>,
+    /// Where the last speech ended so far, in seconds.
+    spoken_until: f64,
     /// No more audio comes.
     is_finished: bool,
     /// The asker waits for what was said so far.
@@ -140,7 +145,7 @@ impl Ear {
             return End::Failed(failure);
         }
         let mut deafness = Deafness::default();
-        let mut last_word = self.is_finished.then(|| Instant::now() + LAST_WORD);
+        let mut last_word = self.last_word(tries);
         loop {
             let minds = self.minds_silence && tries.has_another();
             let deadline =
@@ -163,20 +168,22 @@ impl Ear {
                     if self.events.send(Ok(heard)).await.is_err() {
                         return End::Abandoned;
                     }
+                    last_word = self.last_word(tries);
                 }
                 input = self.input.recv(), if !self.is_finished => {
                     if let Err(failure) = self.put(listening, input).await {
                         return End::Failed(failure);
                     }
-                    if self.is_finished {
-                        last_word = Some(Instant::now() + LAST_WORD);
-                    }
+                    last_word = self.last_word(tries);
                     deafness.sent(&self.detector);
                 }
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     if self.is_finished {
                         // What was said is said; a provider that never closes is not worth another try.
-                        return End::Heard;
+                        return match self.kept_until {
+                            Some(_) if tries.has_another() => End::Failed(Failure::timed_out("no last transcript")),
+                            _ => End::Heard,
+                        };
                     }
                     self.minds_silence = false;
                     let said = format!("no transcript of {} ms of speech", silence.as_millis());
@@ -184,6 +191,14 @@ impl Ear {
                 }
             }
         }
+    }
+
+    /// Until when the provider must have said its next word, once no more audio comes. Where something was said that
+    /// another candidate could transcribe, there is less time.
+    fn last_word(&self, tries: &Tries) -> Option<Instant> {
+        let is_owed = self.kept_until.is_some() && tries.has_another();
+        let patience = if is_owed { LAST_WORD.min(tries.plan().patience.transcript) } else { LAST_WORD };
+        self.is_finished.then(|| Instant::now() + patience)
     }
 
     /// Sends a new candidate what it missed.
@@ -205,6 +220,7 @@ impl Ear {
     ) -> Result<(), Failure> {
         let Some(input) = input else {
             self.is_finished = true;
+            self.kept_until = self.kept_until.filter(|until| Instant::now() < *until);
             return listening.finish().await;
         };
         match &input {
@@ -227,6 +243,9 @@ impl Ear {
             self.kept_until = Some(now + KEPT_AFTER);
         }
         self.replay.push(audio.clone(), self.kept_until.is_some_and(|until| now < until));
+        if self.detector.is_speaking() {
+            self.spoken_until = self.replay.seconds() - self.detector.silence().as_secs_f64();
+        }
     }
 
     /// Notes what was heard, in the asker's time.
@@ -236,9 +255,13 @@ impl Ear {
             Heard::Interim(transcript) | Heard::Preflight(transcript) => shift(transcript, zero),
             Heard::Final(transcript) => {
                 shift(transcript, zero);
-                self.replay.transcribed(transcript.start + transcript.duration);
-                self.detector.ended();
-                self.kept_until = None;
+                let end = transcript.start + transcript.duration;
+                self.replay.transcribed(end);
+                // Unless the next utterance has begun, nothing is owed any more.
+                if self.spoken_until <= end + TAIL {
+                    self.detector.ended();
+                    self.kept_until = None;
+                }
             }
             Heard::Finalized => self.is_finalizing = false,
         }

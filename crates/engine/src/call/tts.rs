@@ -2,7 +2,8 @@
 //!
 //! When a candidate fails in the middle, the next one begins at the first text whose audio has not all come: the
 //! asker hears that text from its beginning, in the other's voice. Where the provider does not tell how far it got,
-//! that is judged by the length of the audio.
+//! that is judged by the length of the audio. When nobody waits any more, the provider's stream is dropped at once,
+//! and what was sent is booked.
 
 use super::{
     SpeakCall,
@@ -26,8 +27,9 @@ const TEXTS_AHEAD: usize = 32;
 const AUDIO_AHEAD: usize = 32;
 /// Before all texts are known a provider may wait for more of them, so it has this many times as long.
 const UNFINISHED: u32 = 3;
-/// How fast people speak, in characters a second: some 150 words a minute.
-const PACE: f64 = 15.0;
+/// How fast speech is taken to be, in characters a second. Voices say some 15: rather is a sentence heard twice than
+/// its end not at all.
+const PACE: f64 = 13.0;
 
 impl Engine {
     /// Speaks with the plan's candidates. Nothing is opened before the first text, and without any the events just
@@ -75,17 +77,25 @@ enum End {
 
 impl Speech {
     async fn run(mut self, mut tries: Tries) {
-        if !self.first_text(&tries).await {
-            return;
-        }
-        loop {
-            let tried = match tries.next().await {
+        let asker = self.events.clone();
+        while self.has_more(&tries).await {
+            let tried = tokio::select! {
+                tried = tries.next() => tried,
+                () = asker.closed() => return,
+            };
+            let tried = match tried {
                 Ok(tried) => tried,
                 Err(failure) => {
-                    return tries.tell(&self.events, failure).await;
+                    return tries.tell(&asker, failure).await;
                 }
             };
-            match self.part(&tries, &tried).await {
+            let end = tokio::select! {
+                biased;
+                () = asker.closed() => End::Abandoned,
+                () = tries.stopped() => End::Abandoned,
+                end = self.part(&tries, &tried) => end,
+            };
+            match end {
                 End::Spoken => return tries.succeeded(&tried, Outcome::new(Status::Success)),
                 End::Failed(failure) => tries.failed(&tried, failure, Outcome::new(Status::Error)),
                 // Dropping the try books what was sent.
@@ -95,28 +105,39 @@ impl Speech {
     }
 
     /// Waits for something to say. Says whether there is.
-    async fn first_text(&mut self, tries: &Tries) -> bool {
-        let text = tokio::select! {
-            text = self.input.recv() => text,
-            () = self.events.closed() => None,
-            () = tries.stopped() => None,
-        };
-        self.texts.extend(text);
-        !self.texts.is_empty()
+    async fn has_more(&mut self, tries: &Tries) -> bool {
+        if self.done >= self.texts.len() && !self.is_finished {
+            let text = tokio::select! {
+                text = self.input.recv() => text,
+                () = self.events.closed() => None,
+                () = tries.stopped() => None,
+            };
+            self.texts.extend(text);
+        }
+        self.done < self.texts.len()
     }
 
     /// One candidate's part of it.
     async fn part(&mut self, tries: &Tries, tried: &Try) -> End {
         let began_at = self.seconds;
         let first = self.done;
-        let end = tokio::select! {
-            end = self.pass(tries, tried) => end,
-            () = tries.stopped() => End::Abandoned,
-        };
-        if matches!(end, End::Failed(_)) && self.done == first {
-            self.done += spoken_within(self.texts.get(first..).unwrap_or_default(), self.seconds - began_at);
+        let end = self.pass(tries, tried).await;
+        let spoken = self.seconds - began_at;
+        match end {
+            End::Spoken if spoken == 0.0 && self.said_since(first).iter().any(|text| is_speakable(text)) => {
+                End::Failed(Failure::dropped("the provider sent no audio"))
+            }
+            End::Failed(failure) if self.done == first => {
+                self.done += spoken_within(self.said_since(first), spoken);
+                End::Failed(failure)
+            }
+            end => end,
         }
-        end
+    }
+
+    /// The texts from this one on.
+    fn said_since(&self, first: usize) -> &[String] {
+        self.texts.get(first..).unwrap_or_default()
     }
 
     async fn pass(&mut self, tries: &Tries, tried: &Try) -> End {
@@ -128,7 +149,7 @@ impl Speech {
             Ok(Err(failure)) => return End::Failed(failure),
             Err(_) => return End::Failed(Failure::timed_out("the provider did not accept the text in time")),
         };
-        for text in self.texts.get(first..).unwrap_or_default() {
+        for text in self.said_since(first) {
             if let Err(failure) = say(&mut *speaking, text.clone(), patience.first_audio).await {
                 return End::Failed(failure);
             }
@@ -145,7 +166,6 @@ impl Speech {
                 if self.is_finished { patience.first_audio } else { patience.first_audio * UNFINISHED };
             let event = tokio::select! {
                 biased;
-                () = self.events.closed() => return End::Abandoned,
                 event = speaking.next() => event,
                 text = self.input.recv(), if !self.is_finished => {
                     let sent = match text {
@@ -176,8 +196,7 @@ impl Speech {
             };
             let spoken = match spoken {
                 Spoken::Audio(audio) => {
-                    // More may follow for as long as the provider has not said that it is done.
-                    waiting = self.is_finished.then(Instant::now);
+                    waiting = None;
                     self.seconds += audio.len() as f64 / 2.0 / f64::from(self.request.sample_rate.max(1));
                     tries.answered(tried);
                     Spoken::Audio(audio)
@@ -191,6 +210,10 @@ impl Speech {
             };
             if self.events.send(Ok(spoken)).await.is_err() {
                 return End::Abandoned;
+            }
+            // More follows until the provider has said that it is done. Time the asker took is not the provider's.
+            if self.is_finished {
+                waiting = Some(Instant::now());
             }
         }
     }
@@ -225,6 +248,11 @@ fn shifted(mut letters: Vec<Letter>, by: f64) -> Vec<Letter> {
     letters
 }
 
+/// Whether a text has anything that sounds.
+fn is_speakable(text: &str) -> bool {
+    text.chars().any(char::is_alphanumeric)
+}
+
 /// How many of the first texts fit into so many seconds of speech.
 fn spoken_within(texts: &[String], seconds: f64) -> usize {
     let mut left = seconds * PACE;
@@ -243,7 +271,8 @@ mod tests {
     fn texts_that_fit_into_the_audio_are_not_said_again() {
         let texts = ["fifteen letters".to_owned(), "and fifteen too ".to_owned(), "more".to_owned()];
         assert_eq!(spoken_within(&texts, 0.5), 0);
-        assert_eq!(spoken_within(&texts, 1.1), 1);
+        assert_eq!(spoken_within(&texts, 1.1), 0);
+        assert_eq!(spoken_within(&texts, 1.2), 1);
         assert_eq!(spoken_within(&texts, 60.0), 3);
         assert_eq!(spoken_within(&[], 1.0), 0);
     }

@@ -175,3 +175,38 @@ fn a_provider_that_transcribes_at_the_end_is_given_the_time() {
     });
     assert!(second.sent().is_empty());
 }
+
+#[test]
+fn the_last_words_of_a_provider_that_falls_silent_at_the_end_come_from_the_next() {
+    let first = Provider::new([vec![Step::Until(usize::MAX)]]);
+    let second = Provider::new([vec![Step::Finished, said("bye", 0.1, 0.4)]]);
+    let lines = hear(&[(FIRST, &first), (SECOND, &second)], async |call| {
+        send(&call, 10, true).await;
+        let began = tokio::time::Instant::now();
+        assert_eq!(rest(call).await, [("bye".to_owned(), 0.1)]);
+        assert_eq!(began.elapsed().as_secs(), 2);
+    });
+    assert_eq!(lines.len(), 2);
+    // Where nothing was said, nothing is missed.
+    let (first, second) = (Provider::new([vec![Step::Until(usize::MAX)]]), Provider::new([]));
+    hear(&[(FIRST, &first), (SECOND, &second)], async |call| {
+        send(&call, 10, false).await;
+        assert_eq!(rest(call).await, []);
+    });
+    assert!(second.sent().is_empty());
+}
+
+#[test]
+fn a_transcript_that_comes_while_the_next_utterance_is_spoken_does_not_lose_its_beginning() {
+    // The transcript of the first second comes in a breath after half a second of the next utterance.
+    let first =
+        Provider::new([vec![Step::Until(64_000), said("one", 0.0, 1.0), Step::Until(80_000), Step::Fail]]);
+    let second = Provider::new([vec![Step::Finished, said("two", 0.5, 0.5)]]);
+    hear(&[(FIRST, &first), (SECOND, &second)], async |call| {
+        send(&call, 20, true).await;
+        send(&call, 10, false).await;
+        send(&call, 10, true).await;
+        send(&call, 20, false).await;
+        assert_eq!(rest(call).await, [("one".to_owned(), 0.0), ("two".to_owned(), 1.5)]);
+    });
+}

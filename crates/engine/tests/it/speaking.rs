@@ -59,7 +59,7 @@ fn the_next_voice_goes_on_at_the_sentence_that_was_not_spoken_to_its_end() {
 
 #[test]
 fn where_a_provider_does_not_tell_the_length_of_the_audio_does() {
-    let first = Provider::new([vec![Step::Texts(2), Step::Audio(1_100), Step::Fail]]);
+    let first = Provider::new([vec![Step::Texts(2), Step::Audio(1_200), Step::Fail]]);
     let second = Provider::new([vec![Step::Finished, Step::Audio(100)]]);
     let (_, _) = speak(&[(FIRST, &first), (SECOND, &second)], &["fifteen letters", "and fifteen too"]);
     assert_eq!(second.sent()[0][1..], ["and fifteen too", "finish"]);
@@ -87,4 +87,99 @@ fn when_nobody_can_speak_the_last_failure_is_told() {
     let (heard, lines) = speak(&[(FIRST, &provider)], &["Hello. "]);
     assert_eq!((heard, lines.len()), (Err("scripted".to_owned()), 1));
     assert_eq!(lines[0].usage.value(Quantity::Characters), Some(0));
+}
+
+#[test]
+fn when_all_was_spoken_nobody_else_is_asked() {
+    let first = Provider::new([vec![Step::Finished, Step::Audio(900), Step::Done(1), Step::Fail]]);
+    let second = Provider::new([]);
+    let (heard, lines) = speak(&[(FIRST, &first), (SECOND, &second)], &["One. "]);
+    assert_eq!((heard, second.sent().len(), lines.len()), (Ok(0.9), 0, 1));
+}
+
+#[test]
+fn a_provider_that_ends_without_a_sound_has_failed() {
+    let first = Provider::new([vec![Step::Finished]]);
+    let second = Provider::new([vec![Step::Finished, Step::Audio(100)]]);
+    let (heard, lines) = speak(&[(FIRST, &first), (SECOND, &second)], &["One. "]);
+    assert_eq!(heard, Ok(0.1));
+    assert_eq!(lines[0].error.as_ref().unwrap().message.as_ref(), "the provider sent no audio");
+    // Of nothing to say, nothing is heard.
+    let quiet = Provider::new([vec![Step::Finished]]);
+    let (heard, lines) = speak(&[(FIRST, &quiet)], &["... "]);
+    assert_eq!((heard, lines[0].status), (Ok(0.0), Status::Success));
+}
+
+#[test]
+fn an_asker_that_goes_while_the_provider_is_called_pays_for_no_text() {
+    let provider = Provider::new([vec![Step::Wait(900), Step::Finished]]);
+    let house = House::new("");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let request = SpeakRequest { sample_rate: 24_000, voice: None, language: None, extra: Map::new() };
+        let plan = plan(&house, Modality::Tts, &[(FIRST, &provider)]);
+        let call = house.engine.speak(plan, Scope::default(), request);
+        call.input.send("Hello. ".to_owned()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        drop(call);
+        house.engine.drain(Duration::from_secs(5)).await;
+    });
+    assert_eq!(provider.sent(), [Vec::<String>::new()]);
+    assert_eq!(house.lines()[0].status, Status::Cancelled);
+}
+
+#[test]
+fn the_next_provider_is_called_when_there_is_something_to_say() {
+    // All was spoken when the first one breaks down; the rest is said a minute later.
+    let first = Provider::new([vec![Step::Texts(1), Step::Audio(500), Step::Done(1), Step::Fail]]);
+    let second = Provider::new([vec![Step::Finished, Step::Audio(100)]]);
+    let house = House::new("");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let request = SpeakRequest { sample_rate: 24_000, voice: None, language: None, extra: Map::new() };
+        let plan = plan(&house, Modality::Tts, &[(FIRST, &first), (SECOND, &second)]);
+        let mut call = house.engine.speak(plan, Scope::default(), request);
+        call.input.send("One. ".to_owned()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(second.sent().is_empty());
+        call.input.send("Two. ".to_owned()).await.unwrap();
+        drop(call.input);
+        let mut seconds = 0.0;
+        while let Some(event) = call.events.recv().await {
+            if let Spoken::Audio(audio) = event.unwrap() {
+                seconds += audio.len() as f64 / 48_000.0;
+            }
+        }
+        assert!((seconds - 0.6_f64).abs() < 1e-9);
+        house.engine.drain(Duration::from_secs(5)).await;
+    });
+    assert_eq!(second.sent(), [["voice thalia", "Two. ", "finish"]]);
+}
+
+#[test]
+fn an_asker_that_takes_its_time_is_not_held_against_the_provider() {
+    let audio = std::iter::repeat_n(Step::Audio(100), 80);
+    let first = Provider::new([[Step::Finished].into_iter().chain(audio).collect()]);
+    let second = Provider::new([]);
+    let house = House::new("");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let request = SpeakRequest { sample_rate: 24_000, voice: None, language: None, extra: Map::new() };
+        let plan = plan(&house, Modality::Tts, &[(FIRST, &first), (SECOND, &second)]);
+        let mut call = house.engine.speak(plan, Scope::default(), request);
+        call.input.send("One. ".to_owned()).await.unwrap();
+        drop(call.input);
+        let mut pieces = 0;
+        while let Some(event) = call.events.recv().await {
+            event.unwrap();
+            pieces += 1;
+            tokio::time::sleep(Duration::from_secs(3)).await;
+        }
+        assert_eq!(pieces, 80);
+        house.engine.drain(Duration::from_secs(5)).await;
+    });
+    assert!(second.sent().is_empty());
 }
