@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import array
 import asyncio
+import importlib.metadata
 import math
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 from livekit import rtc
-from livekit.agents import APIConnectOptions, llm, stt
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, llm, stt
 from livekit.agents.utils import http_context
 
 T = TypeVar("T")
@@ -18,6 +19,10 @@ T = TypeVar("T")
 ONCE = APIConnectOptions(max_retry=0, timeout=2.0)
 #: A second attempt at once.
 TWICE = APIConnectOptions(max_retry=1, retry_interval=0.01, timeout=2.0)
+#: The oldest LiveKit that is supported. Its clients of the inference service do less than later ones.
+OLDEST = importlib.metadata.version("livekit-agents").startswith("1.5.")
+#: With this patience a final refusal is not tried again. (The oldest LiveKit tries every one again.)
+FINAL = ONCE if OLDEST else DEFAULT_API_CONNECT_OPTIONS
 
 RATE = 16_000
 

@@ -8,7 +8,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from booked import Line, Stage
+from booked import Stage, assert_close_estimate
 from conversing import ONCE, TWICE, answer, read_some, run, said, until
 from livekit.agents import APIConnectionError, APIConnectOptions, APIError, llm
 
@@ -19,13 +19,6 @@ LONG = "Can you tell me about the menu?"
 
 def model() -> Any:
     return inference.LLM("openai/gpt-4.1-mini")
-
-
-def assert_close_estimate(line: Line, billed: dict[str, Any]) -> None:
-    """A cut answer is counted with our tokenizer: marked, and within five percent or three tokens of the bill."""
-    for name in ("input_tokens", "output_tokens"):
-        assert line["sources"][name] == "estimated"
-        assert abs(line[name] - billed[name]) <= max(3, 0.05 * billed[name]), (name, line[name], billed[name])
 
 
 def test_a_chat_is_one_line_with_the_tokens_openai_reports(quick: Stage) -> None:

@@ -94,6 +94,12 @@ impl Prompt {
     }
 }
 
+/// What a model that must call a function hands to it: its words, which a script may have written as the input.
+fn input(words: &str) -> Value {
+    let written = serde_json::from_str(words).ok().filter(Value::is_object);
+    written.unwrap_or_else(|| json!({"text": words}))
+}
+
 /// What the model answers, cut into tokens.
 struct Answer {
     /// The call it makes, with an id.
@@ -116,10 +122,10 @@ impl Answer {
         let choice = body.get("tool_choice").unwrap_or(&Value::Null);
         let called = match (reply, text(choice, "type")) {
             (Reply::Call { tool, .. }, _) => Err((tool.name, tool.arguments)),
-            (Reply::Text(words), "tool") => Err((text(choice, "name").to_owned(), json!({"text": words}))),
+            (Reply::Text(words), "tool") => Err((text(choice, "name").to_owned(), input(&words))),
             (Reply::Text(words), "any") => {
                 let name = list(body, "tools").last().map(|tool| text(tool, "name").to_owned());
-                Err((name.unwrap_or_default(), json!({"text": words})))
+                Err((name.unwrap_or_default(), input(&words)))
             }
             (Reply::Text(words), _) => Ok(words),
         };

@@ -1,0 +1,123 @@
+"""The gateway, as a process of its own between somebody else's clients and the simulated providers."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from typing import Any
+
+from booked import Line, Stage, read_ledger, wait_for
+from simulator import Simulator, voicegw
+
+#: What clients read, and what would lead them or the server elsewhere.
+FOREIGN = ("LIVEKIT_", "VOICEGW_", "OPENAI_", "DEEPGRAM_", "CARTESIA_", "ANTHROPIC_")
+
+#: A project, an alias, and what is meant when a client names no model.
+HOUSE = """
+projects:
+  shop: {name: Shop, default_stack: front}
+models:
+  llm:
+    fast: {provider: openai, model: gpt-4.1-mini}
+stacks:
+  front: {stt: deepgram/nova-3, llm: fast, tts: 'cartesia/sonic-3:a-voice'}
+"""
+
+
+class Gateway(Stage):
+    """``voicegw serve``, with a configuration that leads to simulated providers and an empty ledger."""
+
+    providers = ("anthropic", "cartesia", "deepgram", "openai")
+
+    def __init__(self, simulator: Simulator, folder: pathlib.Path, more: str = "") -> None:
+        super().__init__(simulator, folder)
+        self.write_config(HOUSE + more)
+        self.environment = {name: text for name, text in os.environ.items() if not name.startswith(FOREIGN)}
+        self.environment["VOICEGW_CONFIG"] = str(self.config)
+        self.environment["VOICEGW_SECRET"] = base64.urlsafe_b64encode(bytes(range(32))).decode()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = folder / "serve.log"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        # What an agent's environment holds to use this gateway in place of LiveKit's.
+        pair = self.create_key("--livekit")
+        self.livekit = {
+            "LIVEKIT_INFERENCE_URL": f"{self.url}/v1",
+            "LIVEKIT_INFERENCE_API_KEY": pair["api_key"],
+            "LIVEKIT_INFERENCE_API_SECRET": pair["api_secret"],
+        }
+        self.start()
+
+    def start(self) -> None:
+        """Start the server; returns once it answers."""
+        with self.log.open("ab") as log:
+            command = [*voicegw(), "serve", "--port", str(self.port)]
+            self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+        wait_for(self._is_healthy, 30)
+
+    def _is_healthy(self) -> bool:
+        assert self.process
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return bool(self.get("/health")["status"] == "ok")
+        except (urllib.error.URLError, ConnectionError):
+            return False
+
+    def stop(self, seconds: float = 15.0) -> None:
+        """End the server as an operator does, and hold it to a clean end. A server that has ended may be stopped."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            assert process.wait(seconds) == 0, self.log.read_text()
+        finally:
+            process.kill()
+
+    def kill(self) -> None:
+        """End the server as a crash does."""
+        assert self.process
+        self.process.kill()
+        self.process.wait(10)
+        self.process = None
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.url + path, timeout=10) as response:
+            return json.load(response)
+
+    def create_key(self, *arguments: str) -> dict[str, Any]:
+        """A key of project ``shop``, as ``voicegw keys create`` prints it."""
+        command = [*voicegw(), "keys", "create", "--project", "shop", "--json", *arguments]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        created: dict[str, Any] = json.loads(done.stdout)
+        return created
+
+    @functools.cached_property
+    def openai(self) -> dict[str, Any]:
+        """What an OpenAI client is built with to use this gateway."""
+        return {"base_url": f"{self.url}/v1", "api_key": self.create_key()["plaintext"]}
+
+    def billed_model(self, line: Line) -> str:
+        model = super().billed_model(line)
+        # The voice is a part of a model's name at Deepgram, and an option of it in the ledger.
+        return f"{model}-{line['metadata']['voice']}-en" if model == "aura-2" else model
+
+    def lines(self) -> list[Line]:
+        """The whole ledger: ends the server, so that nothing is still on its way."""
+        self.stop()
+        return self.lines_so_far()
+
+    def lines_so_far(self) -> list[Line]:
+        """What is durable by now."""
+        return read_ledger(self.database) if self.database.exists() else []
