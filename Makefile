@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-rust test-python test-compat check bench bench-gateway gen setup wheel clean
+.PHONY: help demo test test-rust test-python test-compat test-node test-soak test-load test-all soak fuzz check bench bench-gateway gen setup wheel clean
 
 export PYTHON ?= python3
 # The profile of the wheel that demo and tests use; dev reuses what `cargo test` built.
@@ -19,7 +19,12 @@ demo: wheel ## Build the wheel and run a conversation with no keys and no networ
 	@echo "==> running examples/demo_agent.py"
 	@.venv/bin/python examples/demo_agent.py
 
-test: test-rust test-python test-compat ## Run all tests: Rust, then Python with the newest and the oldest LiveKit
+test: test-rust test-python test-compat test-load ## Run the tests: Rust, Python with the newest and the oldest LiveKit, Node, a short soak
+
+test-all: test fuzz ## Run the tests, longer fuzzing, and the gateway with a LiveKit in between
+	@scripts/venv .venv-lk170 tests/python/requirements-1.7.0.txt
+	@scripts/wheel install .venv-lk170
+	@scripts/pytest .venv-lk170 tests/python/gateway
 
 test-rust: setup ## Run the Rust tests
 	@echo "==> cargo test"
@@ -34,7 +39,29 @@ test-python: wheel ## Run the Python tests through the wheel, with the newest Li
 test-compat: wheel ## Run the Python tests through the wheel, with the oldest LiveKit
 	@scripts/venv .venv-lk150 tests/python/requirements-1.5.0.txt
 	@scripts/wheel install .venv-lk150
-	@scripts/pytest .venv-lk150
+	@scripts/pytest .venv-lk150 --ignore tests/python/gateway/test_openai_sdk.py
+
+test-node: wheel ## Run LiveKit's and OpenAI's Node clients against the gateway (Node >= 20.14; without one, PyPI's is used)
+	@scripts/node
+
+test-soak: wheel ## Load the gateway for a minute: memory flat, descriptors flat, ledger equal to the bill
+	@echo "==> soak"
+	@.venv/bin/python -m pytest tests/python/gateway/soak.py
+
+# Both mostly wait, and each is the other's trouble.
+test-load: wheel ## Run test-node and test-soak at the same time
+	@scripts/node >target/node.log 2>&1 & node=$$!; status=0; \
+	.venv/bin/python -m pytest tests/python/gateway/soak.py || status=$$?; \
+	wait $$node || status=$$?; cat target/node.log; exit $$status
+
+soak: test-soak ## The same for an hour at half of what two cores take, or for SOAK_SECONDS, with SOAK_CALLS at a time
+soak: export SOAK_SECONDS ?= 3600
+soak: export SOAK_CALLS ?= 60
+soak: PROFILE := release
+
+fuzz: setup ## Fuzz each parser of what clients and providers send for FUZZ_SECONDS (20)
+	@echo "==> fuzzing"
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-20} cargo test --workspace -- fuzz
 
 check: setup ## Check format, lints, the repository's rules and the generated files
 	@echo "==> cargo fmt"
@@ -75,4 +102,4 @@ wheel: setup ## Build the wheel and install it in .venv
 	@scripts/wheel install .venv
 
 clean: ## Remove everything that was built
-	@rm -rf target .venv .venv-lk150 .pytest_cache .mypy_cache
+	@rm -rf target .venv .venv-* tests/node/node_modules .pytest_cache .mypy_cache
