@@ -21,6 +21,8 @@ pub(crate) struct Deafness {
     noticed: usize,
     /// It noticed what is being said, and has said nothing of it.
     is_listening: bool,
+    /// It has said no word since it noticed the last utterance.
+    owes_words: bool,
 }
 
 impl Deafness {
@@ -38,15 +40,23 @@ impl Deafness {
             }
             return;
         }
-        self.is_listening = false;
+        let was_listening = std::mem::take(&mut self.is_listening);
         if self.spoken < SHORTEST {
             self.since = None;
+        } else if was_listening && self.owes_words {
+            // Its time begins when the speech is over.
+            self.since = Some(Instant::now());
         }
     }
 
     /// It said something.
     pub(crate) fn said(&mut self, heard: &Heard) {
         self.since = None;
+        match heard {
+            Heard::SpeechStarted => self.owes_words = true,
+            Heard::Interim(_) | Heard::Preflight(_) | Heard::Final(_) => self.owes_words = false,
+            Heard::Finalized => {}
+        }
         match heard {
             Heard::SpeechStarted => {
                 self.noticed = self.noticed.saturating_add(1);
@@ -90,6 +100,17 @@ mod tests {
         assert!(send(&mut deafness, &mut detector, 5_000, false));
         deafness.said(&Heard::Final(Transcript::default()));
         assert!(deafness.since().is_none());
+    }
+
+    #[test]
+    fn one_that_noticed_speech_must_say_what_it_was_when_it_is_over() {
+        let (mut deafness, mut detector) = (Deafness::default(), SpeechDetector::new(16_000));
+        send(&mut deafness, &mut detector, 500, true);
+        deafness.said(&Heard::SpeechStarted);
+        assert!(!send(&mut deafness, &mut detector, 3_000, true));
+        assert!(send(&mut deafness, &mut detector, 1_000, false));
+        deafness.said(&Heard::Final(Transcript::default()));
+        assert!(!send(&mut deafness, &mut detector, 5_000, false));
     }
 
     #[test]

@@ -13,16 +13,25 @@ use vg_core::{
         TranscribeRequest,
     },
 };
-use vg_engine::{Ask, Fallback, Plan, Scope, Wishes};
+use vg_engine::{Ask, Fallback, ListenCall, Plan, Scope, Wishes};
 use vg_testkit::sim::Sim;
 
 /// Runs a caller against simulators with these faults; gives what it made, the ledger and the bill.
 fn with_sim<T>(faults: Value, caller: impl AsyncFnOnce(&House) -> T) -> (T, Vec<Line>, Value) {
+    with_house("", faults, caller)
+}
+
+/// The same with further sections of configuration.
+fn with_house<T>(
+    sections: &str,
+    faults: Value,
+    caller: impl AsyncFnOnce(&House) -> T,
+) -> (T, Vec<Line>, Value) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (made, house, meter) = runtime.block_on(async {
         let sim = Sim::start(0.0).await;
         sim.faults(faults).await;
-        let house = House::new(&sim.providers());
+        let house = House::new(&format!("{}{sections}", sim.providers()));
         let made = caller(&house).await;
         assert_eq!(house.engine.drain(Duration::from_secs(10)).await.cancelled, 0);
         // The simulators notice a closed socket a little later.
@@ -119,6 +128,104 @@ fn a_voice_that_breaks_is_followed_by_another_and_both_bills_are_booked() {
     let characters = |line: &Line| line.usage.value(Quantity::Characters).unwrap() as f64;
     assert_eq!(characters(&lines[1]), billed(&meter, "deepgram", "characters"));
     assert!(characters(&lines[0]) >= billed(&meter, "cartesia", "characters"));
+}
+
+/// The faults of one request that a stream can be cut by.
+const FAULTS: [&str; 4] = ["drop", "stall", "error_frame", "status"];
+
+#[test]
+fn every_utterance_is_heard_once_and_in_its_time_whatever_breaks() {
+    for (first, second) in [("deepgram/nova-3", "cartesia/ink-2"), ("cartesia/ink-2", "deepgram/nova-3")] {
+        for kind in FAULTS {
+            let (provider, _) = first.split_once('/').unwrap();
+            let faults = fault(provider, "stt", kind, if kind == "status" { 0 } else { 4_000 });
+            let (finals, lines, meter) =
+                with_house("failover: {transcript_ms: 300}", faults, async |house| {
+                    let plan = plan(house, Modality::Stt, [first, second]);
+                    let request = ListenRequest { sample_rate: 16_000, language: None, extra: Map::new() };
+                    let ListenCall { input, mut events } =
+                        house.engine.listen(plan, Scope::default(), request);
+                    // Three utterances of two seconds each, and a pause of one after each, five times as fast.
+                    let talk = async move {
+                        for number in 0..180 {
+                            input.send(ListenInput::Audio(frame(number % 60 < 40))).await.unwrap();
+                            tokio::time::sleep(Duration::from_millis(10)).await;
+                        }
+                    };
+                    let note = async {
+                        let mut finals = Vec::new();
+                        while let Some(event) = events.recv().await {
+                            if let Heard::Final(transcript) = event.unwrap() {
+                                finals.push((transcript.start, transcript.start + transcript.duration));
+                            }
+                        }
+                        finals
+                    };
+                    let ((), finals) = tokio::join!(talk, note);
+                    finals
+                });
+            let case = format!("{kind} of {first}: {finals:?} {lines:?}");
+            assert_eq!(finals.len(), 3, "{case}");
+            for (number, (start, end)) in (0_u32..).zip(&finals) {
+                let said = f64::from(number) * 3.0;
+                // Ink-2 gives no times: a turn begins and ends when it says so, and a replay comes in one go.
+                assert!(*start > said - 0.05 && start < end, "{case}");
+                assert!((1.9..2.7).contains(&(end - said)), "{case}");
+            }
+            let [broken, served] = &lines[..] else { panic!("{case}") };
+            assert_eq!((broken.status, served.status), (Status::Error, Status::Fallback), "{case}");
+            let billed_first = billed(&meter, provider, "audio_seconds");
+            assert!(
+                broken.usage.value(Quantity::AudioNanos).unwrap_or(0) as f64 / 1e9 >= billed_first,
+                "{case}"
+            );
+            assert_eq!(seconds(served), billed(&meter, &served.provider, "audio_seconds"), "{case}");
+        }
+    }
+}
+
+#[test]
+fn every_text_is_spoken_to_its_end_whatever_breaks() {
+    const TEXTS: [&str; 3] = ["Here is the menu. ", "Today we have grilled sea bass. ", "And cold soup. "];
+    // The simulators' voices take 60 ms for a character.
+    let whole = TEXTS.concat().trim_end().chars().count() as f64 * 0.06;
+    for (first, second) in [
+        ("cartesia/sonic-3", "deepgram/aura-2"),
+        ("deepgram/aura-2", "cartesia/sonic-3"),
+        ("openai/gpt-4o-mini-tts", "deepgram/aura-2"),
+    ] {
+        for kind in FAULTS {
+            let (provider, _) = first.split_once('/').unwrap();
+            let faults = fault(provider, "tts", kind, if kind == "status" { 0 } else { 12 });
+            let (audio, lines, meter) =
+                with_house("failover: {first_audio_ms: 300}", faults, async |house| {
+                    let plan = plan(house, Modality::Tts, [first, second]);
+                    let request =
+                        SpeakRequest { sample_rate: 24_000, voice: None, language: None, extra: Map::new() };
+                    let mut call = house.engine.speak(plan, Scope::default(), request);
+                    for text in TEXTS {
+                        call.input.send(text.to_owned()).await.unwrap();
+                    }
+                    drop(call.input);
+                    let mut audio = 0;
+                    while let Some(event) = call.events.recv().await {
+                        if let Spoken::Audio(bytes) = event.unwrap() {
+                            audio += bytes.len();
+                        }
+                    }
+                    audio as f64 / 48_000.0
+                });
+            let case = format!("{kind} of {first}: {audio} of {whole}, {lines:?}");
+            assert!(audio > whole - 0.1 && audio < whole + 2.5, "{case}");
+            let [broken, served] = &lines[..] else { panic!("{case}") };
+            assert_eq!((broken.status, served.status), (Status::Error, Status::Fallback), "{case}");
+            let characters = |line: &Line| line.usage.value(Quantity::Characters).unwrap_or(0) as f64;
+            assert_eq!(characters(served), billed(&meter, &served.provider, "characters"), "{case}");
+            if provider != "openai" {
+                assert!(characters(broken) >= billed(&meter, provider, "characters"), "{case}");
+            }
+        }
+    }
 }
 
 #[test]
