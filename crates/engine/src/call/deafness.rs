@@ -52,11 +52,11 @@ impl Deafness {
     /// It said something.
     pub(crate) fn said(&mut self, heard: &Heard) {
         self.since = None;
-        match heard {
-            Heard::SpeechStarted => self.owes_words = true,
-            Heard::Interim(_) | Heard::Preflight(_) | Heard::Final(_) => self.owes_words = false,
-            Heard::Finalized => {}
-        }
+        self.owes_words = match heard {
+            Heard::SpeechStarted => true,
+            Heard::Interim(_) | Heard::Preflight(_) | Heard::Final(_) => false,
+            Heard::Finalized => self.owes_words,
+        };
         match heard {
             Heard::SpeechStarted => {
                 self.noticed = self.noticed.saturating_add(1);
