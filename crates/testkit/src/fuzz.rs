@@ -41,31 +41,27 @@ const PIECES: [&[u8]; 24] = [
     b"\xf0\x9f\x98\x80",
 ];
 
-/// Gives `read` mutations of `corpus`, and the corpus itself.
+/// Gives `read` the corpus and mutations of it.
 ///
 /// # Panics
 /// When `read` does, after it has said on which input.
 pub fn fuzz(corpus: &[&[u8]], mut read: impl FnMut(&[u8])) {
-    let mut give = |input: &[u8]| {
-        let told = Told(input);
-        read(input);
+    for input in inputs(corpus, INPUTS) {
+        let told = Told(&input);
+        read(&input);
         std::mem::forget(told);
-    };
-    corpus.iter().for_each(|input| give(input));
-    match seconds() {
-        None => {
-            let mut mutator = Mutator::new(corpus, 0x5eed);
-            (0..INPUTS).for_each(|_| give(&mutator.input()));
-        }
-        Some(time) => {
-            let seed = std::process::id();
-            let mut mutator = Mutator::new(corpus, u64::from(seed) << 32 | corpus.len() as u64);
-            let end = Instant::now() + time;
-            while Instant::now() < end {
-                give(&mutator.input());
-            }
-        }
     }
+}
+
+/// The corpus, then so many mutations of it; with a time set, as many as fit into it.
+pub fn inputs(corpus: &[&[u8]], count: u64) -> impl Iterator<Item = Vec<u8>> {
+    let time = seconds();
+    let seed = time.map_or(0x5eed, |_| u64::from(std::process::id()) << 32 | corpus.len() as u64);
+    let mut mutator = Mutator::new(corpus, seed);
+    let end = time.map(|time| Instant::now() + time);
+    let has_more = move |made: &u64| end.map_or(*made < count, |end| Instant::now() < end);
+    let own: Vec<Vec<u8>> = corpus.iter().map(|input| input.to_vec()).collect();
+    own.into_iter().chain((0..).take_while(has_more).map(move |_| mutator.input()))
 }
 
 /// The same for parsers of text.

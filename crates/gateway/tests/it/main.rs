@@ -10,6 +10,7 @@ mod access;
 mod chat;
 mod desk;
 mod dial;
+mod fuzz;
 mod server;
 mod stt;
 mod tts;
