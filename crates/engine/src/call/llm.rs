@@ -11,7 +11,10 @@ use crate::{
     route::Plan,
     settle::{ChatText, Outcome},
 };
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{
+    StreamExt,
+    stream::{Fuse, FuturesUnordered},
+};
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::timeout};
 use vg_core::{
@@ -48,7 +51,8 @@ struct Chat {
 struct Begun {
     /// What came so far; the last one has output, unless the answer has none.
     held: Vec<ChatPiece>,
-    rest: ChatStream,
+    /// Fused: an answer without output has ended by now.
+    rest: Fuse<ChatStream>,
 }
 
 impl Chat {
@@ -186,7 +190,7 @@ async fn begin(tried: &Try, request: Arc<ChatRequest>, patience: Duration) -> Re
         _ => request,
     };
     let call = vg_providers::client::Call { connect_timeout: patience, ..tried.call.clone() };
-    let mut rest = client.chat(call, request).await?;
+    let mut rest = client.chat(call, request).await?.fuse();
     let mut held = Vec::new();
     while let Some(piece) = rest.next().await {
         let piece = piece?;

@@ -71,6 +71,15 @@ fn what_came_before_the_first_output_leaves_no_trace() {
 }
 
 #[test]
+fn an_answer_without_output_is_an_answer() {
+    let first = Provider::new([vec![Step::Role, Step::Usage(10, 0)]]);
+    let (pieces, lines, _) = ask(|house| plan(house, Modality::Llm, &[(FIRST, &first)]));
+    assert_eq!(pieces, ["role", "usage"]);
+    assert_eq!(statuses(&lines), [(FIRST, Status::Success)]);
+    assert_eq!(lines[0].usage.value(Quantity::OutputTokens), Some(0));
+}
+
+#[test]
 fn after_output_a_failure_is_passed_on_and_what_came_is_estimated() {
     let first = Provider::new([vec![Step::Say("cold cucumber soup"), Step::Fail]]);
     let second = Provider::new([answer()]);
