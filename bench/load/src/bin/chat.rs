@@ -1,8 +1,9 @@
 //! Chats: time to the first event and to the end, or as many as go through.
 //!
-//! Usage: chat URL stream|whole CONNECTIONS SECONDS MODEL [KEY]
+//! Usage: chat URL stream|paced|whole CONNECTIONS SECONDS MODEL [KEY [HEADER...]]
 //!
-//! Prints requests a second, and percentiles in microseconds.
+//! `paced` is a stream whose first token comes at once and 15 more with a millisecond between them, so that a server has
+//! time to pass each on, as it has in life. Prints requests a second, and percentiles in microseconds.
 
 use std::{
     env,
@@ -25,28 +26,34 @@ struct Times {
 #[tokio::main]
 async fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [url, kind, connections, seconds, model, key @ ..] = &arguments[..] else {
-        panic!("usage: chat URL stream|whole CONNECTIONS SECONDS MODEL [KEY]")
+    let [url, kind, connections, seconds, model, keys @ ..] = &arguments[..] else {
+        panic!("usage: chat URL stream|paced|whole CONNECTIONS SECONDS MODEL [KEY [HEADER...]]")
     };
     let rest = url.strip_prefix("http://").expect("an http URL");
     let (host, path) = rest.split_once('/').expect("a path");
-    let is_stream = kind == "stream";
+    let is_stream = kind != "whole";
+    let paced = if kind == "paced" { r#","user":"paced""# } else { "" };
     let body = format!(
-        r#"{{"model":"{model}","messages":[{{"role":"system","content":"You are a waiter. Be brief."}},{{"role":"user","content":"What is on the menu today?"}}],"stream":{is_stream}{}}}"#,
+        r#"{{"model":"{model}","messages":[{{"role":"system","content":"You are a waiter. Be brief."}},{{"role":"user","content":"What is on the menu today?"}}],"stream":{is_stream}{paced}{}}}"#,
         if is_stream { r#","stream_options":{"include_usage":true}"# } else { "" }
     );
-    let key = key.first().map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
+    let mut headers = String::new();
+    for (number, value) in keys.iter().enumerate() {
+        let name = if number == 0 { "Authorization: Bearer " } else { "" };
+        headers += &format!("{name}{value}\r\n");
+    }
     let request: Arc<str> = format!(
-        "POST /{path} HTTP/1.1\r\nHost: {host}\r\n{key}Content-Type: application/json\r\nx-portkey-provider: openai\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /{path} HTTP/1.1\r\nHost: {host}\r\n{headers}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
     .into();
+    let token: &[u8] = if is_stream { b"dish" } else { b"content" };
     let begin = Instant::now();
     let end = begin + Duration::from_secs_f64(seconds.parse().expect("a number of seconds"));
     let mut clients = Vec::new();
     for _ in 0..connections.parse::<u32>().expect("a number of connections") {
         let (host, request) = (host.to_owned(), Arc::clone(&request));
-        clients.push(tokio::spawn(async move { client(&host, &request, end).await }));
+        clients.push(tokio::spawn(async move { client(&host, &request, end, token).await }));
     }
     let mut all = Times::default();
     for client in clients {
@@ -68,7 +75,7 @@ async fn main() {
     );
 }
 
-async fn client(host: &str, request: &str, end: Instant) -> Times {
+async fn client(host: &str, request: &str, end: Instant, token: &[u8]) -> Times {
     let mut times = Times::default();
     let mut tcp = connect(host).await;
     let mut answer = Vec::with_capacity(64 << 10);
@@ -76,7 +83,7 @@ async fn client(host: &str, request: &str, end: Instant) -> Times {
         answer.clear();
         let begin = Instant::now();
         let asked = tcp.write_all(request.as_bytes()).await;
-        let first = if asked.is_ok() { read(&mut tcp, &mut answer, begin).await } else { None };
+        let first = if asked.is_ok() { read(&mut tcp, &mut answer, begin, token).await } else { None };
         match first {
             Some(first) if answer.starts_with(b"HTTP/1.1 200") => {
                 times.first.push(first.as_micros() as u32);
@@ -97,8 +104,8 @@ async fn connect(host: &str) -> TcpStream {
     tcp
 }
 
-/// Reads one answer. Gives the time to the first byte of its body.
-async fn read(tcp: &mut TcpStream, answer: &mut Vec<u8>, begin: Instant) -> Option<Duration> {
+/// Reads one answer. Gives the time until `token` is in its body.
+async fn read(tcp: &mut TcpStream, answer: &mut Vec<u8>, begin: Instant, token: &[u8]) -> Option<Duration> {
     let mut first = None;
     let mut head = None;
     loop {
@@ -109,8 +116,8 @@ async fn read(tcp: &mut TcpStream, answer: &mut Vec<u8>, begin: Instant) -> Opti
             head = answer.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4);
         }
         let Some(head) = head else { continue };
-        if answer.len() > head {
-            first.get_or_insert_with(|| begin.elapsed());
+        if first.is_none() && answer.get(head..)?.windows(token.len()).any(|window| window == token) {
+            first = Some(begin.elapsed());
         }
         let headers = String::from_utf8_lossy(answer.get(..head)?).to_ascii_lowercase();
         let is_whole = match headers.split("content-length: ").nth(1) {

@@ -1,6 +1,6 @@
 //! Callers by the thousand, each sending 50 ms of audio every 50 ms.
 //!
-//! Usage: listen livekit|deepgram URL STREAMS SECONDS [API_KEY SECRET]
+//! Usage: listen livekit|deepgram URL STREAMS SECONDS [API_KEY SECRET | KEY]
 //!
 //! Every frame begins with the time it was sent, so that the upstream knows how long it took. Prints how many frames were
 //! sent and how many events came back.
@@ -39,6 +39,7 @@ async fn main() {
     let time = Duration::from_secs(seconds.parse().expect("a number of seconds"));
     let token = match keys {
         [key, secret] => Some(livekit_token(key, secret)),
+        [key] => Some(key.clone()),
         _ => None,
     };
     let counts = Arc::new(Counts::default());
@@ -66,7 +67,14 @@ async fn main() {
     );
 }
 
-async fn call(url: &str, token: Option<&str>, is_livekit: bool, number: u32, time: Duration, counts: &Counts) {
+async fn call(
+    url: &str,
+    token: Option<&str>,
+    is_livekit: bool,
+    number: u32,
+    time: Duration,
+    counts: &Counts,
+) {
     let (mut sink, mut stream) = connect(url, token).await.split();
     if is_livekit {
         let create = r#"{"type":"session.create","model":"deepgram/nova-3","settings":{"sample_rate":"16000","encoding":"pcm_s16le","language":"en","extra":{}}}"#;

@@ -1,9 +1,11 @@
 //! Providers that answer at once: OpenAI's chat, Deepgram's listening, Cartesia's speaking.
 //!
-//! Usage: upstream PORT [MILLISECONDS_BETWEEN_CHUNKS]
+//! Usage: upstream PORT
 //!
 //! Every listening client stamps its audio frames with the time they were sent, so their delay is known here:
-//! `GET /delays` gives and clears it.
+//! `GET /delays` gives and clears it. Under `/mute` are the same providers saying nothing, under `/down` failing:
+//! chat with 503, sockets by hanging up. `GET /gaps` gives the times from such an end of a listening socket to the
+//! first audio on another one.
 
 use axum::{
     Router,
@@ -12,6 +14,7 @@ use axum::{
         State, WebSocketUpgrade,
         ws::{Message, WebSocket},
     },
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
     serve::ListenerExt,
@@ -20,31 +23,36 @@ use futures_util::stream;
 use std::{
     env,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::net::TcpListener;
 use vg_load::{now, percentile};
 
 const CHUNKS: usize = 64;
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Upstream {
-    gap: Duration,
     delays: Arc<Mutex<Vec<u32>>>,
+    hung_up: Arc<Mutex<Option<Instant>>>,
+    gaps: Arc<Mutex<Vec<u32>>>,
 }
 
 #[tokio::main]
 async fn main() {
-    let mut arguments = env::args().skip(1);
-    let port: u16 = arguments.next().and_then(|port| port.parse().ok()).expect("a port");
-    let gap = Duration::from_millis(arguments.next().and_then(|gap| gap.parse().ok()).unwrap_or(0));
-    let upstream = Upstream { gap, delays: Arc::default() };
+    let port: u16 = env::args().nth(1).and_then(|port| port.parse().ok()).expect("a port");
+    let upstream = Upstream::default();
     let router = Router::new()
         .route("/openai/v1/chat/completions", post(chat))
         .route("/openai/v1/models", get(async || r#"{"object":"list","data":[]}"#))
         .route("/deepgram/v1/listen", get(listen))
         .route("/cartesia/tts/websocket", get(speak))
         .route("/delays", get(delays))
+        .route("/mute/v1/chat/completions", post(async || std::future::pending::<()>().await))
+        .route("/mute/tts/websocket", get(async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(ignored)))
+        .route("/down/v1/chat/completions", post(async || (StatusCode::SERVICE_UNAVAILABLE, "down")))
+        .route("/down/v1/listen", get(hang_up))
+        .route("/down/tts/websocket", get(hang_up))
+        .route("/gaps", get(gaps))
         .with_state(upstream);
     let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("a free port");
     let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
@@ -58,30 +66,34 @@ fn chunk(delta: &str, rest: &str) -> String {
     )
 }
 
-async fn chat(State(upstream): State<Upstream>, body: Bytes) -> Response {
+async fn chat(body: Bytes) -> Response {
     let body = String::from_utf8_lossy(&body);
     if !body.contains("\"stream\":true") && !body.contains("\"stream\": true") {
         let whole = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-4.1-mini","choices":[{"index":0,"message":{"role":"assistant","content":"Of course, I can help you with that."},"finish_reason":"stop"}],"usage":{"prompt_tokens":20,"completion_tokens":9,"total_tokens":29}}"#;
         return ([("content-type", "application/json")], whole).into_response();
     }
-    let pieces = (0..CHUNKS).map(|number| match number {
+    let is_paced = body.contains("\"paced\"");
+    let numbers = if is_paced { (0..14).chain(CHUNKS - 2..CHUNKS) } else { (0..CHUNKS).chain(0..0) };
+    let pieces = numbers.map(|number| match number {
         0 => chunk(r#"{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}"#, ""),
         62 => chunk(r#"{"index":0,"delta":{},"finish_reason":"stop"}"#, ""),
         63 => {
-            chunk("", r#","usage":{"prompt_tokens":20,"completion_tokens":61,"total_tokens":81}"#) + "data: [DONE]\n\n"
+            chunk("", r#","usage":{"prompt_tokens":20,"completion_tokens":61,"total_tokens":81}"#)
+                + "data: [DONE]\n\n"
         }
         _ => chunk(r#"{"index":0,"delta":{"content":" dish"},"finish_reason":null}"#, ""),
     });
-    let gap = upstream.gap;
-    let body = stream::unfold(pieces.collect::<Vec<_>>().into_iter(), move |mut rest| async move {
-        let piece = rest.next()?;
-        if gap > Duration::ZERO {
-            tokio::time::sleep(gap).await;
-        } else {
-            tokio::task::yield_now().await;
-        }
-        Some((Ok::<_, std::convert::Infallible>(piece), rest))
-    });
+    let body =
+        stream::unfold(pieces.collect::<Vec<_>>().into_iter().enumerate(), move |mut rest| async move {
+            let (number, piece) = rest.next()?;
+            // The first piece has no token yet.
+            if is_paced && number > 1 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            } else {
+                tokio::task::yield_now().await;
+            }
+            Some((Ok::<_, std::convert::Infallible>(piece), rest))
+        });
     ([("content-type", "text/event-stream")], Body::from_stream(body)).into_response()
 }
 
@@ -100,6 +112,11 @@ async fn heard(mut socket: WebSocket, upstream: Upstream) {
                 if let Some(stamp) = audio.first_chunk::<8>() {
                     delays.push(now().saturating_sub(u64::from_le_bytes(*stamp)) as u32);
                 }
+                if frames == 0
+                    && let Some(since) = upstream.hung_up.lock().expect("not poisoned").take()
+                {
+                    upstream.gaps.lock().expect("not poisoned").push(since.elapsed().as_micros() as u32);
+                }
                 frames += 1;
                 bytes += audio.len();
                 if !frames.is_multiple_of(10) {
@@ -114,7 +131,8 @@ async fn heard(mut socket: WebSocket, upstream: Upstream) {
             }
             Message::Text(text) if text.contains("CloseStream") => {
                 let seconds = bytes as f64 / 32_000.0;
-                let last = format!(r#"{{"type":"Metadata","request_id":"r","duration":{seconds},"channels":1}}"#);
+                let last =
+                    format!(r#"{{"type":"Metadata","request_id":"r","duration":{seconds},"channels":1}}"#);
                 let _ = socket.send(Message::Text(last.into())).await;
                 break;
             }
@@ -128,10 +146,42 @@ async fn heard(mut socket: WebSocket, upstream: Upstream) {
 }
 
 async fn delays(State(upstream): State<Upstream>) -> String {
-    let mut delays = std::mem::take(&mut *upstream.delays.lock().expect("not poisoned"));
-    delays.sort_unstable();
-    let at = |percent| percentile(&delays, percent);
-    format!(r#"{{"frames":{},"p50_us":{},"p99_us":{},"max_us":{}}}"#, delays.len(), at(50.0), at(99.0), at(100.0))
+    told(&upstream.delays)
+}
+
+async fn gaps(State(upstream): State<Upstream>) -> String {
+    told(&upstream.gaps)
+}
+
+fn told(times: &Mutex<Vec<u32>>) -> String {
+    let mut times = std::mem::take(&mut *times.lock().expect("not poisoned"));
+    times.sort_unstable();
+    let at = |percent| percentile(&times, percent);
+    format!(
+        r#"{{"count":{},"p50_us":{},"p99_us":{},"max_us":{}}}"#,
+        times.len(),
+        at(50.0),
+        at(99.0),
+        at(100.0)
+    )
+}
+
+/// A provider that takes everything and says nothing.
+async fn ignored(mut socket: WebSocket) {
+    while let Some(Ok(_)) = socket.recv().await {}
+}
+
+/// A provider that breaks off after a while: a text, or half a second of audio.
+async fn hang_up(State(upstream): State<Upstream>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(async move |mut socket| {
+        for _ in 0..10 {
+            if !matches!(socket.recv().await, Some(Ok(Message::Binary(_)))) {
+                break;
+            }
+        }
+        drop(socket);
+        *upstream.hung_up.lock().expect("not poisoned") = Some(Instant::now());
+    })
 }
 
 async fn speak(upgrade: WebSocketUpgrade) -> Response {
