@@ -10,6 +10,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 from typing import Any
@@ -32,6 +33,32 @@ stacks:
 """
 
 
+def environment(config: pathlib.Path) -> dict[str, str]:
+    """What the server and the commands beside it are started with."""
+    own = {name: text for name, text in os.environ.items() if not name.startswith(FOREIGN)}
+    secret = base64.urlsafe_b64encode(bytes(range(32))).decode()
+    return {**own, "VOICEGW_CONFIG": str(config), "VOICEGW_SECRET": secret}
+
+
+@functools.cache
+def minted() -> tuple[bytes, dict[str, str], str]:
+    """A ledger that every gateway begins with a copy of, and its keys of project ``shop``: a pair for LiveKit's
+    clients, one for OpenAI's. They are made once, since each costs a process."""
+    with tempfile.TemporaryDirectory() as name:
+        config, database = pathlib.Path(name, "voicegw.yaml"), pathlib.Path(name, "ledger.db")
+        config.write_text(f"projects:\n  shop: {{name: Shop}}\ncost_tracking:\n  db_path: '{database}'\n")
+
+        def create(*arguments: str) -> Any:
+            command = [*voicegw(), "keys", "create", "--project", "shop", "--json", *arguments]
+            done = subprocess.run(command, env=environment(config), capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            return json.loads(done.stdout)
+
+        pair, key = create("--livekit"), create()["plaintext"]
+        assert not list(database.parent.glob("ledger.db-*"))
+        return database.read_bytes(), pair, key
+
+
 class Gateway(Stage):
     """``voicegw serve``, with a configuration that leads to simulated providers and an empty ledger."""
 
@@ -40,17 +67,16 @@ class Gateway(Stage):
     def __init__(self, simulator: Simulator, folder: pathlib.Path, more: str = "") -> None:
         super().__init__(simulator, folder)
         self.write_config(HOUSE + more)
-        self.environment = {name: text for name, text in os.environ.items() if not name.startswith(FOREIGN)}
-        self.environment["VOICEGW_CONFIG"] = str(self.config)
-        self.environment["VOICEGW_SECRET"] = base64.urlsafe_b64encode(bytes(range(32))).decode()
+        self.environment = environment(self.config)
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "serve.log"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        database, pair, self._key = minted()
+        self.database.write_bytes(database)
         # What an agent's environment holds to use this gateway in place of LiveKit's.
-        pair = self.create_key("--livekit")
         self.livekit = {
             "LIVEKIT_INFERENCE_URL": f"{self.url}/v1",
             "LIVEKIT_INFERENCE_API_KEY": pair["api_key"],
@@ -95,18 +121,10 @@ class Gateway(Stage):
         with urllib.request.urlopen(self.url + path, timeout=10) as response:
             return json.load(response)
 
-    def create_key(self, *arguments: str) -> dict[str, Any]:
-        """A key of project ``shop``, as ``voicegw keys create`` prints it."""
-        command = [*voicegw(), "keys", "create", "--project", "shop", "--json", *arguments]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stderr
-        created: dict[str, Any] = json.loads(done.stdout)
-        return created
-
-    @functools.cached_property
+    @property
     def openai(self) -> dict[str, Any]:
         """What an OpenAI client is built with to use this gateway."""
-        return {"base_url": f"{self.url}/v1", "api_key": self.create_key()["plaintext"]}
+        return {"base_url": f"{self.url}/v1", "api_key": self._key}
 
     def billed_model(self, line: Line) -> str:
         model = super().billed_model(line)
