@@ -43,7 +43,7 @@ impl Engine {
                 }
             }
             None => {
-                for name in following(config.chain(ask.project, ask.modality), &asked) {
+                for name in following(config.chain(ask.project, ask.modality), &asked, ask.modality) {
                     match name.get() {
                         Ok(name) => add(self.fallback(&ask, &Fallback::of(name)), name),
                         Err(unset) => add(Err(unset.into()), &asked),
@@ -111,8 +111,12 @@ fn of_provider_alone(given: &str, modality: Modality) -> Option<String> {
     })
 }
 
-/// What follows `asked` in a chain; nothing, if it is no member.
-fn following<'a>(chain: &'a [Text], asked: &str) -> &'a [Text] {
-    let place = chain.iter().position(|name| name.get().is_ok_and(|name| name == asked));
+/// What follows `asked` in a chain; nothing, if it is no member. A member may carry a voice or a language that LiveKit's
+/// clients cut off the string and send apart, so without one that is written the same the model decides.
+fn following<'a>(chain: &'a [Text], asked: &str, modality: Modality) -> &'a [Text] {
+    let stem = model::split_suffix(asked, modality).0;
+    let place_of = |is: &dyn Fn(&str) -> bool| chain.iter().position(|name| name.get().is_ok_and(is));
+    let place = place_of(&|name| name == asked)
+        .or_else(|| place_of(&|name| model::split_suffix(name, modality).0 == stem));
     place.and_then(|place| chain.get(place + 1..)).unwrap_or_default()
 }

@@ -32,6 +32,17 @@ fn a_member_of_the_chain_is_followed_by_those_after_it_that_can_be_called() {
 }
 
 #[test]
+fn a_member_with_a_voice_is_found_without_it_unless_another_is_written_the_same() {
+    let house = House::new("fallbacks: {tts: ['cartesia/sonic-3:a', 'deepgram/aura-2:b', cartesia/sonic-3]}");
+    let planned = |model| {
+        let ask = Ask { modality: Modality::Tts, model: Some(model), ..Ask::of_project("default") };
+        house.engine.plan(&ask, &Wishes::default()).unwrap().candidates.len()
+    };
+    assert_eq!((planned("cartesia/sonic-3:a"), planned("cartesia/sonic-3:other")), (3, 3));
+    assert_eq!((planned("deepgram/aura-2"), planned("cartesia/sonic-3")), (2, 1));
+}
+
+#[test]
 fn without_a_model_the_chain_of_the_project_is_asked_from_its_head() {
     let house = House::new(CHAINS);
     for model in [None, Some("auto")] {
