@@ -10,6 +10,10 @@ use tokio_tungstenite::{
     tungstenite::{client::IntoClientRequest, protocol::WebSocketConfig},
 };
 
+/// What the drivers and the upstream use is not the gateway's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A client's socket.
 pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 

@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// A server's frames are allocated by the ten thousand a second, and freed by other threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // A variable that is not Unicode cannot be one of ours.
     let environment = std::env::vars_os()

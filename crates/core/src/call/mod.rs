@@ -9,7 +9,9 @@ mod tts;
 
 pub use failure::{Failure, Retry};
 pub use llm::{ChatPiece, ChatRequest};
-pub use stt::{Heard, ListenInput, ListenRequest, TranscribeRequest, Transcript, Transcription, Word};
+pub use stt::{
+    Heard, ListenInput, ListenRequest, ListenUpdate, TranscribeRequest, Transcript, Transcription, Word,
+};
 pub use tap::Tap;
 pub use tts::{AudioFormat, Letter, SpeakRequest, Spoken, SynthesizeRequest};
 

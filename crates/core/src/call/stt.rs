@@ -21,13 +21,17 @@ pub enum ListenInput {
     Audio(Bytes),
     /// Transcribe what was sent so far now, do not wait for more.
     Finalize,
-    /// Options to merge, key by key. What cannot change in mid-stream is ignored.
-    Update {
-        /// The new language.
-        language: Option<String>,
-        /// The provider's own options.
-        extra: Map<String, Value>,
-    },
+    /// Options to merge. Boxed, since they are rare and streams keep room for many inputs.
+    Update(Box<ListenUpdate>),
+}
+
+/// Options to merge into those of a stream, key by key. What cannot change in mid-stream is ignored.
+#[derive(Debug, Clone)]
+pub struct ListenUpdate {
+    /// The new language.
+    pub language: Option<String>,
+    /// The provider's own options.
+    pub extra: Map<String, Value>,
 }
 
 /// What a listening stream says. Times count from the first sample sent on it.

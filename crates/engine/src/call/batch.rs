@@ -104,7 +104,7 @@ impl Engine {
                 Some(Ok(())) => tries.succeeded(&tried, Outcome::new(Status::Success)),
                 Some(Err(failure)) => {
                     tries.failed(&tried, failure.clone(), Outcome::new(Status::Error));
-                    tries.tell(&gone, failure).await;
+                    tries.tell(gone.send(Err(failure))).await;
                 }
                 None => drop(tried),
             }

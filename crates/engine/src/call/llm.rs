@@ -69,7 +69,7 @@ impl Chat {
             Err(failure) => Some(failure),
         };
         if let Some(failure) = failure {
-            self.tries.tell(&pieces, failure).await;
+            self.tries.tell(pieces.send(Err(failure))).await;
         }
     }
 

@@ -7,6 +7,7 @@
 mod batch;
 mod deafness;
 mod llm;
+mod mulaw;
 mod replay;
 mod speech;
 mod stt;
@@ -32,7 +33,8 @@ pub struct ListenCall {
     /// Takes audio; dropping it says that no more comes, and the events then end after the last transcript.
     pub input: mpsc::Sender<ListenInput>,
     /// What is heard, with times from the first sample sent on `input`, whichever candidate hears it.
-    pub events: mpsc::Receiver<Result<Heard, Failure>>,
+    /// Boxed, since a channel keeps room for dozens and there are thousands of streams.
+    pub events: mpsc::Receiver<Box<Result<Heard, Failure>>>,
 }
 
 /// A synthesis in progress. Dropping `events` cancels.

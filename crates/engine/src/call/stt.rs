@@ -65,7 +65,7 @@ impl Engine {
 struct Ear {
     request: ListenRequest,
     input: mpsc::Receiver<ListenInput>,
-    events: mpsc::Sender<Result<Heard, Failure>>,
+    events: mpsc::Sender<Box<Result<Heard, Failure>>>,
     detector: SpeechDetector,
     replay: Replay,
     /// Until when what was said must be kept, if it is not transcribed before.
@@ -99,7 +99,7 @@ impl Ear {
             let tried = match tried {
                 Ok(tried) => tried,
                 Err(failure) => {
-                    return tries.tell(&self.events, failure).await;
+                    return tries.tell(self.events.send(Box::new(Err(failure)))).await;
                 }
             };
             match self.part(&tries, &tried).await {
@@ -165,7 +165,7 @@ impl Ear {
                     deafness.said(&heard);
                     self.minds_silence = true;
                     let heard = self.taken(heard, zero);
-                    if self.events.send(Ok(heard)).await.is_err() {
+                    if self.events.send(Box::new(Ok(heard))).await.is_err() {
                         return End::Abandoned;
                     }
                     last_word = self.last_word(tries);
@@ -226,11 +226,11 @@ impl Ear {
         match &input {
             ListenInput::Audio(audio) => self.hear(audio),
             ListenInput::Finalize => self.is_finalizing = true,
-            ListenInput::Update { language, extra } => {
-                if language.is_some() {
-                    self.request.language.clone_from(language);
+            ListenInput::Update(update) => {
+                if update.language.is_some() {
+                    self.request.language.clone_from(&update.language);
                 }
-                self.request.extra.extend(extra.clone());
+                self.request.extra.extend(update.extra.clone());
             }
         }
         send(listening, input).await
@@ -242,7 +242,7 @@ impl Ear {
         if self.detector.is_speaking() {
             self.kept_until = Some(now + KEPT_AFTER);
         }
-        self.replay.push(audio.clone(), self.kept_until.is_some_and(|until| now < until));
+        self.replay.push(audio, self.kept_until.is_some_and(|until| now < until));
         if self.detector.is_speaking() {
             self.spoken_until = self.replay.seconds() - self.detector.silence().as_secs_f64();
         }

@@ -12,7 +12,6 @@ use crate::{
     settle::Outcome,
 };
 use std::{sync::Arc, time::Duration};
-use tokio::sync::mpsc;
 use vg_core::{
     LineError, Status,
     call::{Failure, Retry, Tap},
@@ -109,11 +108,12 @@ impl Tries {
         !self.ahead.is_empty()
     }
 
-    /// Tells the asker of a failure; one that does not listen is not waited for when every call must end.
-    pub(crate) async fn tell<T>(&self, asker: &mpsc::Sender<Result<T, Failure>>, failure: Failure) {
+    /// Waits until the asker was told of a failure; one that does not listen is not waited for when every call
+    /// must end.
+    pub(crate) async fn tell(&self, telling: impl Future) {
         tokio::select! {
             biased;
-            _ = asker.send(Err(failure)) => {}
+            _ = telling => {}
             () = self.stopped() => {}
         }
     }

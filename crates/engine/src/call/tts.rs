@@ -86,7 +86,7 @@ impl Speech {
             let tried = match tried {
                 Ok(tried) => tried,
                 Err(failure) => {
-                    return tries.tell(&asker, failure).await;
+                    return tries.tell(asker.send(Err(failure))).await;
                 }
             };
             let end = tokio::select! {

@@ -62,7 +62,7 @@ async fn rest(mut call: ListenCall) -> Vec<(String, f64)> {
     drop(call.input);
     let mut finals = Vec::new();
     while let Some(event) = call.events.recv().await {
-        match event {
+        match *event {
             Ok(Heard::Final(transcript)) => {
                 assert!((transcript.words[0].start - transcript.start).abs() < 1e-9);
                 finals.push((transcript.text, transcript.start));

@@ -204,7 +204,7 @@ impl Listening for Ear {
                 format!("audio {}", audio.len())
             }
             ListenInput::Finalize => "finalize".to_owned(),
-            ListenInput::Update { .. } => "update".to_owned(),
+            ListenInput::Update(_) => "update".to_owned(),
         };
         self.provider.note(self.number, what);
         async { Ok(()) }.boxed()

@@ -16,7 +16,7 @@ use tokio::{
 };
 use vg_core::{
     Kind, Modality,
-    call::{self, Failure, Heard, ListenInput, ListenRequest},
+    call::{self, Failure, Heard, ListenInput, ListenRequest, ListenUpdate},
 };
 use vg_engine::{Ask, ListenCall};
 use vg_wire::livekit::stt::{
@@ -101,7 +101,7 @@ struct Stream<'a> {
     stays: bool,
     /// `None` after the end of the input.
     input: Option<mpsc::Sender<ListenInput>>,
-    events: mpsc::Receiver<Result<Heard, Failure>>,
+    events: mpsc::Receiver<Box<Result<Heard, Failure>>>,
     /// Taken from the socket, and the engine had no room for it yet: until it has, no more is read.
     unsent: Option<ListenInput>,
     is_speaking: bool,
@@ -185,7 +185,7 @@ impl<'a> Stream<'a> {
             let next = tokio::select! {
                 text = self.socket.text(), if self.unsent.is_none() => Next::Read(text),
                 () = room(self.input.as_ref()), if self.unsent.is_some() => Next::Room,
-                heard = self.events.recv() => Next::Heard(heard),
+                heard = self.events.recv() => Next::Heard(heard.map(|heard| *heard)),
                 () = alarm.ring(silent_at.min(deadline)) => Next::Alarm,
                 () = &mut stopped => return Err(End::Stopped),
             };
@@ -229,7 +229,8 @@ impl<'a> Stream<'a> {
                 ListenInput::Audio(Bytes::from(bytes.map_err(wrong)?))
             }
             ClientMessage::Update(update) => {
-                ListenInput::Update { language: update.language, extra: update.extra }
+                let update = ListenUpdate { language: update.language, extra: update.extra };
+                ListenInput::Update(Box::new(update))
             }
             ClientMessage::Finalize if self.stays => ListenInput::Finalize,
             ClientMessage::Finalize => {

@@ -200,7 +200,7 @@ impl Tongue for Contexts {
         match message.kind.as_ref() {
             "chunk" => {
                 let audio = STANDARD
-                    .decode(message.data.unwrap_or_default().as_bytes())
+                    .decode(message.data.0.as_bytes())
                     .map_err(|_| Failure::malformed("Cartesia sent audio that cannot be decoded"))?;
                 self.audio_bytes += audio.len() as u64;
                 spoken.push_back(Spoken::Audio(audio.into()));

@@ -2,7 +2,7 @@
 
 use crate::{
     client::Words,
-    shared::{http::shortened, lenient, websocket},
+    shared::{http::shortened, json_text::Text, lenient, websocket},
 };
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -47,7 +47,7 @@ pub struct Spoken<'a> {
     pub context_id: Option<Cow<'a, str>>,
     /// Audio in base64.
     #[serde(borrow)]
-    pub data: Option<Cow<'a, str>>,
+    pub data: Text<'a>,
     /// When words sound.
     #[serde(borrow)]
     pub word_timestamps: Option<Times<'a>>,

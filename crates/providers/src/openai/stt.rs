@@ -233,9 +233,9 @@ impl Session {
                 self.finalize_asked = true;
                 self.commit().await
             }
-            ListenInput::Update { language, extra } => {
-                self.config.language = language.or_else(|| self.config.language.take());
-                self.config.options.extend(extra);
+            ListenInput::Update(update) => {
+                self.config.language = update.language.or_else(|| self.config.language.take());
+                self.config.options.extend(update.extra);
                 self.tell(self.config.update().to_string()).await
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::shared::{
     api_error::ErrorBody,
+    json_text::Text,
     openai_compat::transcription_wire::{Language, TranscriptionUsage},
 };
 use serde::Deserialize;
@@ -17,7 +18,7 @@ struct Message<'a> {
     kind: Cow<'a, str>,
     /// `input_audio_buffer.append`: base64 audio.
     #[serde(borrow)]
-    audio: Option<Cow<'a, str>>,
+    audio: Option<Text<'a>>,
     usage: Option<TranscriptionUsage>,
 }
 
@@ -26,7 +27,7 @@ pub fn frame(direction: Direction, text: &str) -> Option<Frame<'_>> {
     let message: Message<'_> = serde_json::from_str(text).ok()?;
     let said = match (direction, message.kind.as_ref()) {
         (Direction::Sent, "input_audio_buffer.append") => {
-            Said::Audio(decoded_length(&message.audio?) * 1_000_000_000 / BYTES_PER_SECOND)
+            Said::Audio(decoded_length(&message.audio?.0) * 1_000_000_000 / BYTES_PER_SECOND)
         }
         (Direction::Received, "conversation.item.input_audio_transcription.completed") => {
             message.usage.map_or(Said::Output, |usage| Said::Usage(usage.quantities()))

@@ -383,7 +383,7 @@ impl<D: Dialect> Listening for Stream<D> {
             match input {
                 ListenInput::Audio(audio) => self.send_audio(audio).await,
                 ListenInput::Finalize => self.finalize().await,
-                ListenInput::Update { language, extra } => match self.dialect.update(language, extra) {
+                ListenInput::Update(update) => match self.dialect.update(update.language, update.extra) {
                     Some(text) => self.write(Message::text(text)).await,
                     None => Ok(()),
                 },

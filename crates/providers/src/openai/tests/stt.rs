@@ -10,7 +10,9 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use vg_core::{
     Kind, Quantity,
-    call::{Failure, Heard, ListenInput, ListenRequest, Retry, TranscribeRequest, Transcription},
+    call::{
+        Failure, Heard, ListenInput, ListenRequest, ListenUpdate, Retry, TranscribeRequest, Transcription,
+    },
 };
 
 const MODEL: &str = "gpt-4o-mini-transcribe";
@@ -139,7 +141,8 @@ async fn what_was_said_so_far_can_be_asked_for() {
     say(&mut stream, &silence(24_000, 500)).await.unwrap();
     stream.send(ListenInput::Finalize).await.unwrap();
     assert_eq!(stream.next().await, Some(Ok(Heard::Finalized)));
-    let update = ListenInput::Update { language: Some("de".to_owned()), extra: Map::new() };
+    let update = ListenUpdate { language: Some("de".to_owned()), extra: Map::new() };
+    let update = ListenInput::Update(Box::new(update));
     stream.send(update).await.unwrap();
     stream.finish().await.unwrap();
     assert_eq!(rest(&mut stream).await, (Vec::new(), None));
