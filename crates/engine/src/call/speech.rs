@@ -81,10 +81,10 @@ fn root_mean_square(audio: &[u8]) -> f64 {
         return 0.0;
     }
     let square = |sample: &[u8; 2]| {
-        let sample = i64::from(i16::from_le_bytes(*sample));
-        sample * sample
+        let sample = i32::from(i16::from_le_bytes(*sample));
+        u64::from((sample * sample).cast_unsigned())
     };
-    (samples.iter().map(square).sum::<i64>() as f64 / samples.len() as f64).sqrt()
+    (samples.iter().map(square).sum::<u64>() as f64 / samples.len() as f64).sqrt()
 }
 
 #[cfg(test)]
