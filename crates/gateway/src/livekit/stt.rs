@@ -159,7 +159,8 @@ impl<'a> Stream<'a> {
                     socket.close(close::NORMAL, "").await;
                 }
             }
-            End::Failed(error) => fail(socket, session_id, &error).await,
+            // Boxed, or every stream would keep room for it.
+            End::Failed(error) => Box::pin(fail(socket, session_id, &error)).await,
             End::Silent => {
                 let message = "the socket was silent for too long";
                 let error = ServerMessage::Error { message, code: SILENT, session_id };
