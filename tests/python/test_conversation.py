@@ -4,65 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from typing import Any
 
+import agents
 import pytest
+from agents import INSTRUCTIONS, Speaker, two_barge_ins
 from booked import Stage, use
-from conversing import answer, heard, run, said, say, until
+from conversing import answer, heard, run, said, say
 from livekit.agents import Agent, AgentSession
-from simulator import ROOT
 
 from voicegateway import inference
 
-sys.path.append(str(ROOT / "examples"))
-from telephone import Caller, Speaker  # noqa: E402
-
-INSTRUCTIONS = "You take bookings for a small restaurant. Be brief."
-
 
 def agent_session(**more: Any) -> AgentSession[None]:
-    objects: dict[str, Any] = {
+    models = {
         "stt": inference.STT("deepgram/nova-3"),
         "llm": inference.LLM("openai/gpt-4.1-mini"),
         "tts": inference.TTS("cartesia/sonic-3"),
-        "vad": None,
-        **more,
     }
-    return AgentSession(turn_handling={"turn_detection": "stt"}, aec_warmup_duration=None, **objects)
+    return agents.agent_session(**{**models, **more})
 
 
 def test_a_conversation_with_two_barge_ins_is_booked_as_it_is_billed(stage: Stage) -> None:
     async def work() -> str:
         conversation = inference.start_session()
-        caller, speaker = Caller(), Speaker()
-        session = agent_session()
-        session.input.audio, session.output.audio = caller, speaker
-        await session.start(Agent(instructions=INSTRUCTIONS), record=False)
-
-        # A turn that goes well.
-        await caller.say(2.0)
-        await asyncio.wait_for(speaker.started.wait(), 20)
-        await asyncio.wait_for(speaker.finished.wait(), 30)
-
-        # The model halts in its first sentence, and the caller goes on before anything is heard.
-        stage.sim.fault("openai", "llm", "slow", after_units=4, value=20_000)
-        before = stage.sim.row("llm")["requests"]
-        await caller.say(1.2)
-        await until(lambda: stage.sim.row("llm")["requests"] > before and not stage.sim.call("/__faults"))
-        await caller.say(1.2)
-        await asyncio.wait_for(speaker.started.wait(), 20)
-        await asyncio.wait_for(speaker.finished.wait(), 30)
-
-        # The caller cuts a long answer short while it is spoken.
-        await caller.say(1.5)
-        await asyncio.wait_for(speaker.started.wait(), 20)
-        await asyncio.sleep(1.0)
-        await caller.say(1.2)
-        await asyncio.wait_for(speaker.finished.wait(), 20)
-        await asyncio.wait_for(speaker.started.wait(), 20)
-        await asyncio.wait_for(speaker.finished.wait(), 30)
-        await session.aclose()
+        await two_barge_ins(agent_session(), stage.sim)
         return conversation
 
     conversation = run(work)

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from typing import Any
 
+import agents
 import pytest
-from conversing import run, until
+from agents import INSTRUCTIONS, Speaker, two_barge_ins
+from conversing import run
 from livekit.agents import Agent, AgentSession, RunContext, function_tool
 from serving import Gateway
-from simulator import ROOT
-
-sys.path.append(str(ROOT / "examples"))
-from telephone import Caller, Speaker  # noqa: E402
-
-INSTRUCTIONS = "You take bookings for a small restaurant. Be brief."
 
 
 def agent_session(**more: Any) -> AgentSession[None]:
-    models: dict[str, Any] = {
-        "stt": "deepgram/nova-3",
-        "llm": "openai/gpt-4.1-mini",
-        "tts": "cartesia/sonic-3:a-voice",
-        "vad": None,
-        **more,
-    }
-    return AgentSession(turn_handling={"turn_detection": "stt"}, aec_warmup_duration=None, **models)
+    models = {"stt": "deepgram/nova-3", "llm": "openai/gpt-4.1-mini", "tts": "cartesia/sonic-3:a-voice"}
+    return agents.agent_session(**{**models, **more})
 
 
 def of_modality(gateway: Gateway, modality: str) -> list[dict[str, Any]]:
@@ -35,9 +23,7 @@ def of_modality(gateway: Gateway, modality: str) -> list[dict[str, Any]]:
 
 def test_a_conversation_with_two_barge_ins_is_booked_as_it_is_billed(gateway: Gateway) -> None:
     async def work() -> list[str]:
-        caller, speaker = Caller(), Speaker()
         session = agent_session()
-        session.input.audio, session.output.audio = caller, speaker
         said: list[str] = []
 
         @session.on("conversation_item_added")
@@ -45,31 +31,7 @@ def test_a_conversation_with_two_barge_ins_is_booked_as_it_is_billed(gateway: Ga
             if event.item.type == "message":
                 said.append(f"{event.item.role}: {event.item.text_content}")
 
-        await session.start(Agent(instructions=INSTRUCTIONS), record=False)
-
-        # A turn that goes well.
-        await caller.say(2.0)
-        await asyncio.wait_for(speaker.started.wait(), 20)
-        await asyncio.wait_for(speaker.finished.wait(), 30)
-
-        # The model halts in its first sentence, and the caller goes on before anything is heard.
-        gateway.sim.fault("openai", "llm", "slow", after_units=4, value=20_000)
-        before = gateway.sim.row("llm")["requests"]
-        await caller.say(1.2)
-        await until(lambda: gateway.sim.row("llm")["requests"] > before and not gateway.sim.call("/__faults"))
-        await caller.say(1.2)
-        await asyncio.wait_for(speaker.started.wait(), 20)
-        await asyncio.wait_for(speaker.finished.wait(), 30)
-
-        # The caller cuts a long answer short while it is spoken.
-        await caller.say(1.5)
-        await asyncio.wait_for(speaker.started.wait(), 20)
-        await asyncio.sleep(1.0)
-        await caller.say(1.2)
-        await asyncio.wait_for(speaker.finished.wait(), 20)
-        await asyncio.wait_for(speaker.started.wait(), 20)
-        await asyncio.wait_for(speaker.finished.wait(), 30)
-        await session.aclose()
+        await two_barge_ins(session, gateway.sim)
         return said
 
     said = run(work)

@@ -92,7 +92,7 @@ impl Replay {
 mod tests {
     use super::*;
 
-    const SECOND: [u8; 32_000] = [0; 32_000];
+    static SECOND: [u8; 32_000] = [0; 32_000];
 
     #[test]
     fn speech_is_kept_from_a_little_before_it_until_it_is_transcribed() {

@@ -27,6 +27,17 @@ pub enum Circuit {
     HalfOpen,
 }
 
+impl Circuit {
+    /// `open` or `half_open`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Circuit::Open => "open",
+            Circuit::HalfOpen => "half_open",
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     failures: u32,

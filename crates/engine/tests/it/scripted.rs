@@ -111,11 +111,16 @@ pub fn plan(house: &House, modality: Modality, providers: &[(&str, &Provider)]) 
     }
 }
 
-async fn accept(script: &mut VecDeque<Step>) -> Result<(), Failure> {
+/// Waits as the script says before its next step.
+async fn pause(script: &mut VecDeque<Step>) {
     while let Some(Step::Wait(millis)) = script.front() {
         tokio::time::sleep(Duration::from_millis(*millis)).await;
         script.pop_front();
     }
+}
+
+async fn accept(script: &mut VecDeque<Step>) -> Result<(), Failure> {
+    pause(script).await;
     match script.front() {
         Some(Step::Refuse(status)) => Err(Failure::refused(*status, "scripted")),
         _ => Ok(()),
@@ -213,11 +218,8 @@ impl Listening for Ear {
     fn next(&mut self) -> BoxFuture<'_, Option<Result<Heard, Failure>>> {
         async move {
             loop {
+                pause(&mut self.script).await;
                 match self.script.front()? {
-                    Step::Wait(millis) => {
-                        tokio::time::sleep(Duration::from_millis(*millis)).await;
-                        self.script.pop_front();
-                    }
                     Step::Until(bytes) if self.bytes < *bytes => std::future::pending().await,
                     Step::Finished if !self.is_finished => std::future::pending().await,
                     Step::Until(_) | Step::Finished => {
@@ -293,11 +295,8 @@ impl Speaking for Mouth {
     fn next(&mut self) -> BoxFuture<'_, Option<Result<Spoken, Failure>>> {
         async move {
             loop {
+                pause(&mut self.script).await;
                 match self.script.front()? {
-                    Step::Wait(millis) => {
-                        tokio::time::sleep(Duration::from_millis(*millis)).await;
-                        self.script.pop_front();
-                    }
                     Step::Texts(texts) if self.texts < *texts => std::future::pending().await,
                     Step::Finished if !self.is_finished => std::future::pending().await,
                     Step::Texts(_) | Step::Finished => {

@@ -103,25 +103,30 @@ fn a_stream_that_breaks_is_heard_on_by_the_next_provider_and_both_bills_are_book
     assert_eq!(seconds(&lines[1]), 2.0);
 }
 
+/// Has texts spoken to their end; gives the bytes of audio.
+async fn audio_of(house: &House, plan: Plan, texts: &[&str]) -> usize {
+    let request = SpeakRequest { sample_rate: 24_000, voice: None, language: None, extra: Map::new() };
+    let mut call = house.engine.speak(plan, Scope::default(), request);
+    for text in texts {
+        call.input.send((*text).to_owned()).await.unwrap();
+    }
+    drop(call.input);
+    let mut audio = 0;
+    while let Some(event) = call.events.recv().await {
+        if let Spoken::Audio(bytes) = event.unwrap() {
+            audio += bytes.len();
+        }
+    }
+    audio
+}
+
 #[test]
 fn a_voice_that_breaks_is_followed_by_another_and_both_bills_are_booked() {
     const TEXTS: [&str; 3] = ["Here is the menu. ", "Today we have grilled sea bass. ", "And cold soup. "];
     let faults = fault("cartesia", "tts", "drop", 10);
     let (audio, lines, meter) = with_sim(faults, async |house| {
         let plan = plan(house, Modality::Tts, ["cartesia/sonic-3", "deepgram/aura-2"]);
-        let request = SpeakRequest { sample_rate: 24_000, voice: None, language: None, extra: Map::new() };
-        let mut call = house.engine.speak(plan, Scope::default(), request);
-        for text in TEXTS {
-            call.input.send(text.to_owned()).await.unwrap();
-        }
-        drop(call.input);
-        let mut audio = 0;
-        while let Some(event) = call.events.recv().await {
-            if let Spoken::Audio(bytes) = event.unwrap() {
-                audio += bytes.len();
-            }
-        }
-        audio
+        audio_of(house, plan, &TEXTS).await
     });
     assert!(audio > 48_000, "{audio} bytes");
     assert_eq!(statuses(&lines), [("cartesia", Status::Error), ("deepgram", Status::Fallback)]);
@@ -204,20 +209,7 @@ fn every_text_is_spoken_to_its_end_whatever_breaks() {
             let (audio, lines, meter) =
                 with_house("failover: {first_audio_ms: 300}", faults, async |house| {
                     let plan = plan(house, Modality::Tts, [first, second]);
-                    let request =
-                        SpeakRequest { sample_rate: 24_000, voice: None, language: None, extra: Map::new() };
-                    let mut call = house.engine.speak(plan, Scope::default(), request);
-                    for text in TEXTS {
-                        call.input.send(text.to_owned()).await.unwrap();
-                    }
-                    drop(call.input);
-                    let mut audio = 0;
-                    while let Some(event) = call.events.recv().await {
-                        if let Spoken::Audio(bytes) = event.unwrap() {
-                            audio += bytes.len();
-                        }
-                    }
-                    audio as f64 / 48_000.0
+                    audio_of(house, plan, &TEXTS).await as f64 / 48_000.0
                 });
             let case = format!("{kind} of {first}: {audio} of {whole}, {lines:?}");
             assert!(audio > whole - 0.1 && audio < whole + 2.5, "{case}");

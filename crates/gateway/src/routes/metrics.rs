@@ -31,6 +31,12 @@ async fn scrape(gateway: &Gateway, params: &Params) -> Result<String, Error> {
         uptime_seconds: gateway.uptime_seconds(),
         providers_configured: status.configured(),
         projects_configured: status.project_count,
+        circuits: gateway
+            .engine()
+            .health()
+            .into_iter()
+            .map(|(model, circuit)| (model, circuit.as_str()))
+            .collect(),
         percentiles: gateway.config().latency.percentiles.clone(),
         tenant: params.text_or_empty("tenant"),
         agent: params.agent(),

@@ -1,7 +1,9 @@
 //! OpenAI: chat completions, transcription and speech. <https://platform.openai.com/docs/api-reference>,
 //! read 2026-11.
 
+mod listen;
 mod llm;
+mod options;
 #[cfg(feature = "sim")]
 pub(crate) mod sim;
 mod stt;

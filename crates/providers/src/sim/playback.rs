@@ -20,6 +20,28 @@ pub(crate) struct Step {
     pub units: u64,
 }
 
+impl Step {
+    /// So many tokens, the first after the first of these times and each other one after the second, in an answer
+    /// that leaves when all are made. They are made one by one, so a client that goes away pays for those made.
+    pub(crate) fn tokens_at_once(
+        tokens: u64,
+        (first_millis, millis): (f64, f64),
+        body: String,
+    ) -> VecDeque<Step> {
+        let mut steps: VecDeque<Step> = (0..tokens)
+            .map(|place| Step {
+                after_millis: if place == 0 { first_millis } else { millis },
+                bytes: Bytes::new(),
+                counts: Counts { output_tokens: 1, ..Counts::default() },
+                units: place + 1,
+            })
+            .collect();
+        let bytes = body.into();
+        steps.push_back(Step { after_millis: 0.0, bytes, counts: Counts::default(), units: tokens });
+        steps
+    }
+}
+
 /// An answer on its way out. Dropping it, which happens as soon as the client is gone, ends the billing.
 pub(crate) struct Playback {
     pub sim: Sim,

@@ -2,10 +2,11 @@
 
 use super::{Sim, router};
 use crate::{
-    client::{Call, Listening, Network, Speaking},
+    client::{Call, ChatStream, Listening, Network, Speaking},
     shared::recorder::{AudioSocket, Notes, Recorder},
 };
 use bytes::Bytes;
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -14,7 +15,7 @@ use tokio::{
 };
 use vg_core::{
     Quantity,
-    call::{Endpoint, Failure, Heard, ListenInput, Spoken, Tap, Transcript},
+    call::{ChatPiece, Endpoint, Failure, Heard, ListenInput, Spoken, Tap, Transcript},
     config::Secret,
 };
 
@@ -102,6 +103,20 @@ impl Rig {
     /// A number of the only row of the simulators' meter.
     pub(crate) fn billed(&self, name: &str) -> u64 {
         self.row()[name].as_u64().unwrap()
+    }
+
+    /// Whether what the provider reported of a chat is what the simulators' meter has, cache included.
+    pub(crate) fn assert_tokens_billed_as_reported(&self) {
+        for (quantity, name) in [
+            (Quantity::InputTokens, "input_tokens"),
+            (Quantity::CachedInputTokens, "cached_input_tokens"),
+            (Quantity::CacheWriteTokens, "cache_write_tokens"),
+            (Quantity::OutputTokens, "output_tokens"),
+        ] {
+            let billed = self.row()[name].as_u64().unwrap_or(0);
+            assert_eq!(self.reported(quantity).unwrap_or(0), billed, "{name}");
+        }
+        assert!(self.billed("output_tokens") > 0);
     }
 
     /// The audio on the only row of the simulators' meter, in nanoseconds.
@@ -193,6 +208,22 @@ pub(crate) async fn send(stream: &mut Box<dyn Listening>, frames: Vec<Bytes>) {
     }
 }
 
+/// A chat's pieces up to the end, or the failure.
+pub(crate) async fn pieces(stream: ChatStream) -> (Vec<ChatPiece>, Option<Failure>) {
+    let items: Vec<_> = stream.collect().await;
+    let failure = items.iter().find_map(|item| item.as_ref().err().cloned());
+    (items.into_iter().filter_map(Result::ok).collect(), failure)
+}
+
+/// The text of them.
+pub(crate) fn content(pieces: &[ChatPiece]) -> String {
+    let said = pieces.iter().filter_map(|piece| {
+        let chunk: Value = serde_json::from_slice(&piece.json).unwrap();
+        chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned)
+    });
+    said.collect()
+}
+
 /// What is heard up to the end, or the failure.
 pub(crate) async fn heard(stream: &mut Box<dyn Listening>) -> (Vec<Heard>, Option<Failure>) {
     let mut heard = Vec::new();
@@ -219,6 +250,15 @@ pub(crate) async fn heard_to_final(stream: &mut Box<dyn Listening>) -> (Vec<Hear
 /// The final transcripts of it.
 pub(crate) fn finals(heard: &[Heard]) -> Vec<&Transcript> {
     heard.iter().filter_map(|heard| if let Heard::Final(last) = heard { Some(last) } else { None }).collect()
+}
+
+/// Says texts, then no more; gives what is spoken.
+pub(crate) async fn say(mut stream: Box<dyn Speaking>, texts: &[&str]) -> (Vec<Spoken>, Option<Failure>) {
+    for text in texts {
+        stream.say((*text).to_owned()).await.unwrap();
+    }
+    stream.finish().await.unwrap();
+    spoken(&mut stream).await
 }
 
 /// What is spoken up to the end, or the failure.

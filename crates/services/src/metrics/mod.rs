@@ -6,7 +6,7 @@
 mod text;
 
 use crate::{Error, Ledger, Period, price};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 use text::{Family, Kind};
 use vg_core::{Money, UnixMicros};
 use vg_store::{CostQuery, Distribution, Group, Reader};
@@ -20,6 +20,8 @@ pub struct MetricsArgs {
     pub providers_configured: usize,
     /// How many projects there are.
     pub projects_configured: usize,
+    /// The circuits that are not closed: the model, and `open` or `half_open`.
+    pub circuits: Vec<(Arc<str>, &'static str)>,
     /// The percentiles of latencies, 0 to 100.
     pub percentiles: Vec<f64>,
     /// Only this tenant; empty asks for what is unattributed.
@@ -41,6 +43,7 @@ pub async fn metrics(ledger: &Ledger, args: &MetricsArgs, now: UnixMicros) -> Re
             args.providers_configured as f64,
         ),
         gauge("voicegw_projects_configured", "Projects there are.", args.projects_configured as f64),
+        circuits(&args.circuits),
     ];
     if let Some(reader) = ledger.reader() {
         families.extend(of_the_day(reader, args, now).await?);
@@ -116,6 +119,18 @@ async fn of_the_day(reader: &Reader, args: &MetricsArgs, now: UnixMicros) -> Res
 fn gauge(name: &'static str, help: &'static str, value: f64) -> Family {
     let mut family = Family::new(name, Kind::Gauge, help);
     family.sample("", &[], value.to_string());
+    family
+}
+
+fn circuits(circuits: &[(Arc<str>, &str)]) -> Family {
+    let mut family = Family::new(
+        "voicegw_circuit",
+        Kind::Gauge,
+        "1 for each model whose calls go elsewhere first, since it failed several times in a row.",
+    );
+    for (model, state) in circuits {
+        family.sample("", &[("model", &**model), ("state", state)], "1".to_owned());
+    }
     family
 }
 

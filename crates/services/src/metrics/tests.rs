@@ -54,7 +54,8 @@ async fn scrape(args: &MetricsArgs) -> String {
 
 #[tokio::test]
 async fn a_scrape_holds_the_day() {
-    let text = scrape(&args()).await;
+    let circuits = vec![("openai/gpt-4.1".into(), "open")];
+    let text = scrape(&MetricsArgs { circuits, ..args() }).await;
     let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     // A percentile comes from a sketch that is right within 1 %.
     let exact: Vec<&&str> = samples.iter().filter(|sample| !sample.contains("quantile")).collect();
@@ -64,6 +65,7 @@ async fn a_scrape_holds_the_day() {
             &"voicegw_uptime_seconds 12.5",
             &"voicegw_providers_configured 2",
             &"voicegw_projects_configured 3",
+            &r#"voicegw_circuit{model="openai/gpt-4.1",state="open"} 1"#,
             &"voicegw_cost_usd_total{period=\"today\"} 1.750002",
             &"voicegw_cost_usd_total{provider=\"cartesia\"} 0.000002",
             &"voicegw_cost_usd_total{provider=\"openai\"} 1.750000",

@@ -222,19 +222,7 @@ impl Answer {
         if let (true, Some(fields)) = (reports_usage, body.as_object_mut()) {
             fields.insert("usage".to_owned(), prompt.usage(self.tokens()));
         }
-        // Tokens are made one by one even when they are sent together, so a client that leaves pays for those made.
-        let mut steps: VecDeque<Step> = (0..self.tokens())
-            .map(|place| Step {
-                after_millis: if place == 0 { FIRST_TOKEN_MILLIS } else { TOKEN_MILLIS },
-                bytes: Bytes::new(),
-                counts: Counts { output_tokens: 1, ..Counts::default() },
-                units: place + 1,
-            })
-            .collect();
-        let units = self.tokens();
-        let bytes = body.to_string().into();
-        steps.push_back(Step { after_millis: 0.0, bytes, counts: Counts::default(), units });
-        steps
+        Step::tokens_at_once(self.tokens(), (FIRST_TOKEN_MILLIS, TOKEN_MILLIS), body.to_string())
     }
 }
 

@@ -3,14 +3,14 @@
 use crate::{
     anthropic::CLIENTS,
     client::{Call, ChatStream},
-    sim::rig::Rig,
+    sim::rig::{Rig, content, pieces},
 };
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use vg_core::{
     Kind, Quantity,
-    call::{ChatPiece, ChatRequest, Failure, Retry},
+    call::{ChatRequest, Failure, Retry},
 };
 
 const BASE: &str = "/anthropic";
@@ -29,37 +29,12 @@ async fn start(call: Call, request: Arc<ChatRequest>) -> Result<ChatStream, Fail
     CLIENTS.llm.unwrap().chat(call, request).await
 }
 
-async fn pieces(stream: ChatStream) -> (Vec<ChatPiece>, Option<Failure>) {
-    let items: Vec<_> = stream.collect().await;
-    let failure = items.iter().find_map(|item| item.as_ref().err().cloned());
-    (items.into_iter().filter_map(Result::ok).collect(), failure)
-}
-
-fn content(pieces: &[ChatPiece]) -> String {
-    let said = pieces.iter().filter_map(|piece| {
-        let chunk: Value = serde_json::from_slice(&piece.json).unwrap();
-        chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned)
-    });
-    said.collect()
-}
-
-fn assert_billed_as_reported(rig: &Rig) {
-    for (quantity, name) in [
-        (Quantity::InputTokens, "input_tokens"),
-        (Quantity::CachedInputTokens, "cached_input_tokens"),
-        (Quantity::CacheWriteTokens, "cache_write_tokens"),
-        (Quantity::OutputTokens, "output_tokens"),
-    ] {
-        assert_eq!(rig.reported(quantity), Some(rig.billed(name)), "{name}");
-    }
-}
-
 #[tokio::test]
 async fn a_streamed_answer_is_metered_as_it_is_billed() {
     let rig = Rig::start().await;
     let (pieces, failure) = pieces(start(rig.call(BASE, MODEL), ask(true, json!({}))).await.unwrap()).await;
     assert_eq!(failure, None);
-    assert_billed_as_reported(&rig);
+    rig.assert_tokens_billed_as_reported();
     let notes = rig.notes();
     assert_eq!((notes.sent, notes.text), (1, content(&pieces)));
     let first: Value = serde_json::from_slice(&pieces[0].json).unwrap();
@@ -100,7 +75,7 @@ async fn a_tool_is_called_and_its_result_understood() {
         assert_eq!(failure, None);
         assert_eq!(rig.notes().text, "book_table{\"people\":2}");
         assert!(called.iter().any(|piece| piece.is_output));
-        assert_billed_as_reported(&rig);
+        rig.assert_tokens_billed_as_reported();
         let mut messages = request.body["messages"].as_array().unwrap().clone();
         messages.push(json!({"role": "assistant", "tool_calls": [{"id": "t1", "type": "function", "function": {"name": "book_table", "arguments": "{\"people\":2}"}}]}));
         messages.push(json!({"role": "tool", "tool_call_id": "t1", "content": "booked"}));
@@ -118,7 +93,7 @@ async fn a_whole_answer_is_one_piece() {
     let answer: Value = serde_json::from_slice(&pieces[0].json).unwrap();
     assert_eq!(answer["choices"][0]["message"]["content"], rig.notes().text);
     assert_eq!(answer["usage"]["completion_tokens"], rig.billed("output_tokens"));
-    assert_billed_as_reported(&rig);
+    rig.assert_tokens_billed_as_reported();
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use crate::{
     cartesia::tts::Tts,
     client::{Speaking, TtsClient},
-    sim::rig::{Rig, audio_bytes, spoken},
+    sim::rig::{Rig, audio_bytes, say, spoken},
 };
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Map, Value, json};
@@ -28,12 +28,7 @@ async fn open_at(rig: &Rig, base: &str) -> Result<Box<dyn Speaking>, Failure> {
 }
 
 async fn speak(rig: &Rig, base: &str, texts: &[&str]) -> (Vec<Spoken>, Option<Failure>) {
-    let mut stream = open_at(rig, base).await.unwrap();
-    for text in texts {
-        stream.say((*text).to_owned()).await.unwrap();
-    }
-    stream.finish().await.unwrap();
-    spoken(&mut stream).await
+    say(open_at(rig, base).await.unwrap(), texts).await
 }
 
 #[tokio::test]

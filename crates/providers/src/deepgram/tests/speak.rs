@@ -3,7 +3,7 @@
 use crate::{
     client::{Speaking, TtsClient},
     deepgram::tts::Tts,
-    sim::rig::{Rig, audio_bytes, spoken},
+    sim::rig::{Rig, audio_bytes, say},
 };
 use serde_json::Map;
 use vg_core::{
@@ -22,12 +22,7 @@ async fn open(rig: &Rig) -> Result<Box<dyn Speaking>, Failure> {
 }
 
 async fn speak(rig: &Rig, texts: &[&str]) -> (Vec<Spoken>, Option<Failure>) {
-    let mut stream = open(rig).await.unwrap();
-    for text in texts {
-        stream.say((*text).to_owned()).await.unwrap();
-    }
-    stream.finish().await.unwrap();
-    spoken(&mut stream).await
+    say(open(rig).await.unwrap(), texts).await
 }
 
 #[tokio::test]

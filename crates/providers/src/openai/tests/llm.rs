@@ -3,14 +3,14 @@
 use crate::{
     client::{Call, ChatStream},
     openai::CLIENTS,
-    sim::rig::{Rig, answer_once, http_answer},
+    sim::rig::{Rig, answer_once, content, http_answer, pieces},
 };
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use vg_core::{
-    Kind, Quantity,
-    call::{ChatPiece, ChatRequest, Failure, Retry},
+    Kind,
+    call::{ChatRequest, Failure, Retry},
 };
 
 use super::BASE;
@@ -30,30 +30,6 @@ async fn start(call: Call, request: Arc<ChatRequest>) -> Result<ChatStream, Fail
     CLIENTS.llm.unwrap().chat(call, request).await
 }
 
-async fn pieces(stream: ChatStream) -> (Vec<ChatPiece>, Option<Failure>) {
-    let items: Vec<_> = stream.collect().await;
-    let failure = items.iter().find_map(|item| item.as_ref().err().cloned());
-    (items.into_iter().filter_map(Result::ok).collect(), failure)
-}
-
-fn content(pieces: &[ChatPiece]) -> String {
-    let said = pieces.iter().filter_map(|piece| {
-        let chunk: Value = serde_json::from_slice(&piece.json).unwrap();
-        chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned)
-    });
-    said.collect()
-}
-
-fn assert_billed_as_reported(rig: &Rig) {
-    for (quantity, name) in [
-        (Quantity::InputTokens, "input_tokens"),
-        (Quantity::CachedInputTokens, "cached_input_tokens"),
-        (Quantity::OutputTokens, "output_tokens"),
-    ] {
-        assert_eq!(rig.reported(quantity), Some(rig.billed(name)), "{name}");
-    }
-}
-
 #[tokio::test]
 async fn a_streamed_answer_is_passed_on_and_metered_as_it_is_billed() {
     let rig = Rig::start().await;
@@ -65,7 +41,7 @@ async fn a_streamed_answer_is_passed_on_and_metered_as_it_is_billed() {
     let last: Value = serde_json::from_slice(&pieces.last().unwrap().json).unwrap();
     assert_eq!(last["choices"], json!([]));
     assert_eq!(last["usage"]["completion_tokens"], rig.billed("output_tokens"));
-    assert_billed_as_reported(&rig);
+    rig.assert_tokens_billed_as_reported();
     let notes = rig.notes();
     assert_eq!((notes.sent, notes.outputs, notes.text), (1, 1, said));
     assert_eq!(rig.outcome().await, "complete");
@@ -75,7 +51,7 @@ async fn a_streamed_answer_is_passed_on_and_metered_as_it_is_billed() {
 async fn the_usage_message_is_asked_for_always_and_shown_only_to_who_asked() {
     let rig = Rig::start().await;
     let (pieces, _) = pieces(start(rig.call(BASE, "gpt-4.1"), ask(true, json!({}))).await.unwrap()).await;
-    assert_billed_as_reported(&rig);
+    rig.assert_tokens_billed_as_reported();
     let last: Value = serde_json::from_slice(&pieces.last().unwrap().json).unwrap();
     assert_eq!(last["choices"][0]["finish_reason"], "stop");
 }
@@ -88,7 +64,7 @@ async fn a_tool_call_is_output_and_its_words_are_kept_for_the_estimate() {
     assert_eq!(failure, None);
     assert!(pieces.iter().filter(|piece| piece.is_output).count() > 1);
     assert_eq!(rig.notes().text, "book_table{\"people\":2}");
-    assert_billed_as_reported(&rig);
+    rig.assert_tokens_billed_as_reported();
 }
 
 #[tokio::test]
@@ -99,7 +75,7 @@ async fn a_whole_answer_is_one_piece_on_one_line() {
     assert_eq!((pieces.len(), failure), (1, None));
     let answer: Value = serde_json::from_slice(&pieces[0].json).unwrap();
     assert_eq!(answer["choices"][0]["message"]["content"], rig.notes().text);
-    assert_billed_as_reported(&rig);
+    rig.assert_tokens_billed_as_reported();
 }
 
 #[tokio::test]
