@@ -128,9 +128,10 @@ fn an_edit_of_the_file_holds_without_a_restart_and_a_broken_one_does_not() {
     machine.write("voicegw.yaml", "auth: [\n");
     std::thread::sleep(Duration::from_millis(1_500));
     assert_eq!(server.get("/v1/status"), "401");
-    machine.write("voicegw.yaml", "projects: { a: { name: A } }\n");
+    machine.write("voicegw.yaml", "projects: { a: { name: A } }\nserve: { port: 1234 }\n");
     server.wait_for("/v1/status", "200");
     let (code, err) = server.stop("-TERM");
     assert_eq!(code, Some(0));
     assert!(err.contains("the old configuration goes on to hold"), "{err}");
+    assert!(err.contains("another address under `serve` holds from the next start on"), "{err}");
 }

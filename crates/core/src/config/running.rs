@@ -90,7 +90,8 @@ pub(super) fn latency(s: &mut Reader<'_>) -> Latency {
 /// When a call moves on to its next candidate. Times are in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failover {
-    /// How long a provider may take to accept a call.
+    /// How long a provider may take to accept a stream of audio or of text to speak. A chat is accepted by its first
+    /// token.
     pub connect_timeout_ms: u32,
     /// How long a chat may take to its first token.
     pub first_token_ms: u32,
@@ -111,7 +112,7 @@ pub struct Failover {
 pub(super) fn failover(s: &mut Reader<'_>) -> Failover {
     s.section("failover", Unknown::Refuse, "when the gateway moves on to the next model of a chain", |s| {
         Failover {
-            connect_timeout_ms: s.integer("connect_timeout_ms", 5_000, 1.., "to accept a call"),
+            connect_timeout_ms: s.integer("connect_timeout_ms", 5_000, 1.., "to accept a stream; a chat has `first_token_ms`"),
             first_token_ms: s.integer("first_token_ms", 8_000, 1.., "to the first token of a chat"),
             first_audio_ms: s.integer("first_audio_ms", 5_000, 1.., "from the first text to the first audio"),
             transcript_ms: s.integer("transcript_ms", 4_000, 1.., "of speech without a word heard of it"),

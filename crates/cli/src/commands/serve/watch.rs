@@ -13,18 +13,18 @@ pub(super) async fn watch(
     environment: Environment,
     loaded: Settings,
 ) -> Infallible {
-    let Some(file) = loaded.file else { return std::future::pending().await };
+    let Some(file) = &loaded.file else { return std::future::pending().await };
     // What holds, not what the file says by now: it may have been edited since.
-    let mut known = Some(loaded.text);
+    let mut known = Some(loaded.text.clone());
     loop {
         tokio::time::sleep(EVERY).await;
-        let now = text(&file).await;
+        let now = text(file).await;
         // An editor may take the file away for a moment; what it held goes on to hold.
         if now.is_none() || now == known {
             continue;
         }
         known = now;
-        match reload(&gateway, explicit.as_deref(), &environment) {
+        match reload(&gateway, explicit.as_deref(), &environment, &loaded) {
             Ok(warnings) => {
                 warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
                 tracing::info!(file = %file.display(), "the configuration was read again");
@@ -38,10 +38,20 @@ fn reload(
     gateway: &Gateway,
     explicit: Option<&str>,
     environment: &Environment,
+    loaded: &Settings,
 ) -> anyhow::Result<Vec<String>> {
     let settings = Settings::load(explicit, environment)?;
+    let mut warnings = settings.warnings;
+    for (what, is_new) in [
+        ("another address under `serve`", settings.config.serve != loaded.config.serve),
+        ("another place of the ledger", settings.database_url != loaded.database_url),
+    ] {
+        if is_new {
+            warnings.push(format!("{what} holds from the next start on"));
+        }
+    }
     gateway.reload(settings.config)?;
-    Ok(settings.warnings)
+    Ok(warnings)
 }
 
 /// What the file says. Compared as a whole: it is small, and a time stamp may miss a second edit.
