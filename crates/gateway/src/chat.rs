@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use vg_core::{
-    Kind, Modality,
+    Modality,
     call::{ChatPiece, ChatRequest, Failure},
 };
 use vg_engine::{Ask, ChatCall, Fallback, Plan, Wishes};
@@ -83,13 +83,9 @@ fn served_by<'a>(gateway: &Gateway, project: &str, model: &'a str, headers: &Hea
     }
 }
 
-/// A call that ends without a word was cut off by us.
-fn cut_off() -> Error {
-    Error::new(Kind::Unavailable, "the server is stopping")
-}
-
 async fn whole(mut call: ChatCall) -> Result<Response, Error> {
-    let piece = call.pieces.recv().await.ok_or_else(cut_off)??;
+    // A call that ends without a word was cut off by us.
+    let piece = call.pieces.recv().await.ok_or_else(Error::stopping)??;
     let mut response = Response::new(Body::from(piece.json));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
@@ -97,7 +93,7 @@ async fn whole(mut call: ChatCall) -> Result<Response, Error> {
 
 async fn streamed(gateway: &Gateway, mut call: ChatCall, guard: CallGuard) -> Result<Response, Error> {
     let first = match timeout(HEAD_WAIT, call.pieces.recv()).await {
-        Ok(None) => return Err(cut_off()),
+        Ok(None) => return Err(Error::stopping()),
         Ok(Some(Err(failure))) => return Err(failure.into()),
         Ok(Some(Ok(piece))) => Some(piece),
         Err(_) => None,
@@ -167,7 +163,7 @@ impl Events {
         match item {
             Some(Ok(piece)) => event(written, &piece.json),
             Some(Err(failure)) => self.fail(&failure.into(), written),
-            None if self.stopped.is_cancelled() => self.fail(&cut_off(), written),
+            None if self.stopped.is_cancelled() => self.fail(&Error::stopping(), written),
             None => {
                 event(written, b"[DONE]");
                 self.is_over = true;

@@ -116,6 +116,11 @@ impl Error {
         Error::new(Kind::NotFound, message)
     }
 
+    /// The server stops, and what was asked of it with it.
+    pub(crate) fn stopping() -> Error {
+        Error::new(Kind::Unavailable, "the server is stopping")
+    }
+
     /// A defect of ours. The cause is logged, not told.
     pub fn internal(cause: &dyn std::fmt::Display) -> Error {
         tracing::error!(%cause, "a request failed inside the server");

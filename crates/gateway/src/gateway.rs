@@ -8,10 +8,7 @@ use std::{
 };
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use vg_core::{
-    Kind,
-    config::{Config, env::active_project},
-};
+use vg_core::config::{Config, env::active_project};
 use vg_engine::Engine;
 use vg_services::{
     LedgerDoor,
@@ -170,7 +167,7 @@ impl Gateway {
     /// When the server is about to stop.
     pub(crate) fn admit(&self) -> Result<(), Error> {
         if self.draining.is_cancelled() {
-            return Err(Error::new(Kind::Unavailable, "the server is stopping").with_code("draining"));
+            return Err(Error::stopping().with_code("draining"));
         }
         Ok(())
     }

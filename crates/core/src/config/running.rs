@@ -112,7 +112,12 @@ pub struct Failover {
 pub(super) fn failover(s: &mut Reader<'_>) -> Failover {
     s.section("failover", Unknown::Refuse, "when the gateway moves on to the next model of a chain", |s| {
         Failover {
-            connect_timeout_ms: s.integer("connect_timeout_ms", 5_000, 1.., "to accept a stream; a chat has `first_token_ms`"),
+            connect_timeout_ms: s.integer(
+                "connect_timeout_ms",
+                5_000,
+                1..,
+                "to accept a stream; a chat has `first_token_ms`",
+            ),
             first_token_ms: s.integer("first_token_ms", 8_000, 1.., "to the first token of a chat"),
             first_audio_ms: s.integer("first_audio_ms", 5_000, 1.., "from the first text to the first audio"),
             transcript_ms: s.integer("transcript_ms", 4_000, 1.., "of speech without a word heard of it"),

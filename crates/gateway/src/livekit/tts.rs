@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 use vg_core::{
-    Kind, Modality,
+    Modality,
     call::{Failure, Letter, SpeakRequest, Spoken},
 };
 use vg_engine::{Ask, Scope, SpeakCall};
@@ -172,7 +172,7 @@ impl Speaker<'_> {
             End::Failed(error) => fail(socket, session_id, &error).await,
             End::Unused => socket.close(close::NORMAL, "unused").await,
             End::Stopped if was_speaking => {
-                fail(socket, session_id, &Error::new(Kind::Unavailable, "the server is stopping")).await;
+                fail(socket, session_id, &Error::stopping()).await;
             }
             End::Stopped => socket.close(close::AWAY, "the server stops").await,
         }

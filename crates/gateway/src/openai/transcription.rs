@@ -98,7 +98,10 @@ pub(crate) async fn create(
     };
     let _guard = gateway.occupancy.call();
     let scope = booking::scope(&gateway, &caller, &headers)?;
-    let transcription = gateway.engine().transcribe(plan, scope, request).await?;
+    let transcription = tokio::select! {
+        transcription = gateway.engine().transcribe(plan, scope, request) => transcription?,
+        () = gateway.stopped().cancelled() => return Err(Error::stopping()),
+    };
     if let Some((media_type, body)) = transcription.native {
         return Ok(answer(&media_type, body));
     }

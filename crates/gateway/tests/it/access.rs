@@ -4,6 +4,9 @@ use crate::{
     dial::dial,
     server::{TestKeys, TestServer},
 };
+use serde_json::json;
+use std::time::Duration;
+use vg_core::Status;
 use vg_gateway::Limits;
 use vg_testkit::sim::Sim;
 
@@ -41,6 +44,35 @@ async fn a_server_that_drains_says_so_and_ends() {
     server.stop.take();
     (&mut server.served).await.unwrap().unwrap();
     assert!(tokio::net::TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_recording_that_is_being_heard_when_the_server_stops_is_booked_and_its_caller_told() {
+    let sim = Sim::start(0.0).await;
+    sim.faults(json!([{"provider": "deepgram", "modality": "stt", "kind": "stall", "after_units": 0}])).await;
+    let limits = Limits { grace: Duration::from_millis(300), ..Limits::default() };
+    let mut server = TestServer::start(&sim.providers(), TestKeys::default(), limits).await;
+    // 8192 samples a second: all bytes of the head are ASCII.
+    let wav = format!(
+        "RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\0\x20\0\0\0\x40\0\0\x02\0\x10\0data\x40\0\0\0{}",
+        "\0".repeat(64)
+    );
+    let part = |name: &str, value: &str| {
+        format!("--x\r\ncontent-disposition: form-data; name={name}\r\n\r\n{value}\r\n")
+    };
+    let (model, file) = (part("model", "deepgram/nova-3"), part("file; filename=a.wav", &wav));
+    let body = &format!("{model}{file}--x--\r\n");
+    let headers = [("content-type", "multipart/form-data; boundary=x")];
+    let stop = server.stop.take();
+    let asked = server.ask("POST", "/v1/audio/transcriptions", &headers, body);
+    let stopping = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        drop(stop);
+    };
+    let (answer, ()) = tokio::join!(asked, stopping);
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    (&mut server.served).await.unwrap().unwrap();
+    assert_eq!(server.lines(1).await[0].status, Status::Cancelled);
 }
 
 fn signed(claims: &serde_json::Value, secret: &str) -> String {
