@@ -4,10 +4,17 @@ use crate::{
     dial::dial,
     server::{TestKeys, TestServer},
 };
+use futures_util::future::{BoxFuture, FutureExt, ready};
 use serde_json::json;
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use vg_core::Status;
-use vg_gateway::Limits;
+use vg_gateway::{Keys, KeysError, Limits, LivekitKey, VirtualKey};
 use vg_testkit::sim::Sim;
 
 #[tokio::test]
@@ -112,4 +119,43 @@ async fn a_handshake_needs_a_token_of_a_known_key_with_the_grant() {
     let refused = server.get("/v1/models", None).await;
     assert_eq!((refused.status, refused.header("www-authenticate")), (401, Some("bearer")));
     assert_eq!(server.get("/v1/bargein", None).await.status, 404);
+}
+
+/// Keys that are made while the server runs.
+#[derive(Default)]
+struct LateKeys {
+    are_made: AtomicBool,
+    keys: TestKeys,
+}
+
+impl Keys for LateKeys {
+    fn any(&self) -> BoxFuture<'_, Result<bool, KeysError>> {
+        ready(Ok(self.are_made.load(Ordering::Relaxed))).boxed()
+    }
+
+    fn livekit<'a>(&'a self, api_key: &'a str) -> BoxFuture<'a, Result<Option<LivekitKey>, KeysError>> {
+        if self.are_made.load(Ordering::Relaxed) {
+            self.keys.livekit(api_key)
+        } else {
+            ready(Ok(None)).boxed()
+        }
+    }
+
+    fn virtual_key<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Option<VirtualKey>, KeysError>> {
+        self.keys.virtual_key(token)
+    }
+}
+
+#[tokio::test]
+async fn the_first_key_is_itself_from_its_first_moment_though_the_server_was_open_until_then() {
+    let keys = TestKeys { livekit: [("APIkey", ("secret", "default"))].into(), ..TestKeys::default() };
+    let keys = Arc::new(LateKeys { keys, ..LateKeys::default() });
+    let server =
+        TestServer::start_over(None, "", Arc::clone(&keys) as Arc<dyn Keys>, Limits::default()).await;
+    assert_eq!(server.get("/v1/costs", None).await.status, 200);
+    keys.are_made.store(true, Ordering::Relaxed);
+    let token = signed(&claims("APIkey", true), "secret");
+    // Anybody might read the costs of an open server; the key of an agent may not.
+    assert_eq!(server.get("/v1/costs", Some(&token)).await.status, 403);
+    assert_eq!(server.get("/v1/models", Some(&token)).await.status, 200);
 }
