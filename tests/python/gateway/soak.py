@@ -314,9 +314,15 @@ def assert_equals_bill(gateway: Gateway) -> None:
             elif modality == "tts":
                 # A text is sent again, and counted once, when a socket kept from before ends before it spoke: nobody
                 # can tell whether the provider had gone by then. Such requests have no line of their own.
-                asked = sum(1 for entry in requests if (entry["provider"], entry["model"], entry["modality"]) == key)
+                asked = sum(
+                    1
+                    for entry in requests
+                    if (entry["provider"], entry["model"], entry["modality"]) == key
+                    and (entry["sent_characters"] or entry["outcome"] == "refused")
+                )
+                told = sum(1 for line in own if line["sent_characters"])
                 repeated = sorted((entry[name] for entry in unfinished), reverse=True)
-                low = -float(sum(repeated[: max(0, asked - len(own))]))
+                low = -float(sum(repeated[: max(0, asked - told)]))
                 high = float(sum(line["sent_characters"] or 0 for line in failed))
             else:
                 estimated = [line for line in own if line["sources"][column] == "estimated"]

@@ -8,7 +8,11 @@ use axum::{
     body::Bytes,
     extract::ws::{CloseFrame, Message, WebSocket},
 };
-use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    ops::Range, sync::Arc,
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// How long after the text its first sound leaves.
@@ -162,6 +166,8 @@ pub(crate) trait Tongue: Send + 'static {
     fn failed(&self, context: &str, status: u16) -> Message;
     /// Whether a request that fails on the provider's side is free.
     fn failures_are_free(&self) -> bool;
+    /// Whether a request that ended, in whatever way, takes no more text: text for it is answered with a failure.
+    fn ends_for_good(&self) -> bool;
     /// Opens the provider's books for a request of `model`.
     fn admit(&self, model: &str) -> Result<Ticket, u16>;
 }
@@ -205,6 +211,7 @@ pub(crate) async fn speak<T: Tongue>(
     mut tongue: T,
 ) {
     let mut contexts: Vec<Context> = Vec::new();
+    let mut ended: HashSet<String> = HashSet::new();
     let mut outbox: Outbox<Out> = Outbox::new();
     if let Some(message) = tongue.opened()
         && socket.send(message).await.is_err()
@@ -226,7 +233,9 @@ pub(crate) async fn speak<T: Tongue>(
                             let mut ticket = done.ticket;
                             ticket.complete();
                         }
-                        tongue.finished(&context)
+                        let message = tongue.finished(&context);
+                        ended.insert(context);
+                        message
                     }
                     Out::Failed { context } => {
                         for mut failed in contexts.extract_if(.., |known| known.name == context) {
@@ -236,7 +245,9 @@ pub(crate) async fn speak<T: Tongue>(
                             failed.ticket.fail();
                         }
                         outbox.discard(|out| out.belongs_to(&context));
-                        tongue.failed(&context, 500)
+                        let message = tongue.failed(&context, 500);
+                        ended.insert(context);
+                        message
                     }
                     Out::Frame { message, .. } => message,
                     Out::Close => {
@@ -251,6 +262,10 @@ pub(crate) async fn speak<T: Tongue>(
         };
         let Message::Text(text) = frame else { continue };
         match tongue.read(&text) {
+            Asked::Say { context, .. } if tongue.ends_for_good() && ended.contains(&context) => {
+                let message = tongue.failed(&context, 400);
+                outbox.put(Instant::now(), Out::Frame { context, message });
+            }
             Asked::Say { context, model, speech, last } => {
                 if !contexts.iter().any(|known| known.name == context) {
                     clock.name_model(&model);
@@ -267,6 +282,7 @@ pub(crate) async fn speak<T: Tongue>(
                         }
                         Err(status) => {
                             let message = tongue.failed(&context, status);
+                            ended.insert(context.clone());
                             outbox.put(Instant::now(), Out::Frame { context, message });
                             continue;
                         }
@@ -296,6 +312,7 @@ pub(crate) async fn speak<T: Tongue>(
             Asked::Cancel { context, confirm } => {
                 contexts.retain(|known| known.name != context);
                 outbox.discard(|out| out.belongs_to(&context));
+                ended.insert(context.clone());
                 if let Some(message) = confirm {
                     outbox.put(Instant::now(), Out::Frame { context, message });
                 }

@@ -128,6 +128,11 @@ impl Tongue for Contexts {
         true
     }
 
+    /// <https://docs.cartesia.ai/use-the-api/tts-websocket/contexts>, read 2026-11: no input after a context expired.
+    fn ends_for_good(&self) -> bool {
+        true
+    }
+
     fn admit(&self, model: &str) -> Result<Ticket, u16> {
         self.sim.admit(PROVIDER, Modality::Tts, model)
     }

@@ -107,6 +107,28 @@ async fn a_context_that_fails_is_a_refusal_and_free() {
 }
 
 #[tokio::test]
+async fn texts_on_their_way_to_a_context_that_failed_are_free() {
+    let rig = Rig::start().await;
+    for kind in ["error_frame", "status"] {
+        // A socket to keep, so that the fault finds a context and not a handshake.
+        speak(&rig, "/cartesia", &["Hi. "]).await;
+        let billed = rig.billed("characters");
+        rig.fault("cartesia", "tts", kind, 0, Some(500));
+        let mut stream = open(&rig).await.unwrap();
+        for text in ["One sentence. ", "Another one. ", "And a third. "] {
+            // Until the failure is known.
+            if stream.say(text.to_owned()).await.is_err() {
+                break;
+            }
+        }
+        while let Some(Ok(_)) = stream.next().await {}
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        assert_eq!(rig.notes().refused, Some(500));
+        assert_eq!(rig.billed("characters"), billed, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn a_refused_context_says_why() {
     let rig = Rig::start().await;
     speak(&rig, "/cartesia", &["Hi. "]).await;

@@ -117,6 +117,10 @@ impl Tongue for Aura {
         false
     }
 
+    fn ends_for_good(&self) -> bool {
+        false
+    }
+
     fn admit(&self, model: &str) -> Result<Ticket, u16> {
         self.sim.admit(PROVIDER, Modality::Tts, model)
     }
