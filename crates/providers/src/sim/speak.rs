@@ -10,7 +10,8 @@ use axum::{
 };
 use std::{
     collections::{HashSet, VecDeque},
-    ops::Range, sync::Arc,
+    ops::Range,
+    sync::Arc,
     time::Duration,
 };
 use tokio::time::Instant;
