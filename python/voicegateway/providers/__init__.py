@@ -14,10 +14,6 @@ if TYPE_CHECKING:
 
 _lock = threading.Lock()
 
-#: Providers whose plugin can be built in the agent's process.
-SUPPORTED = ("deepgram", "openai", "cartesia")
-
-
 @dataclass(frozen=True)
 class Asked:
     """What the caller of a factory asked for, beyond the model. ``None`` is not given."""
@@ -47,15 +43,7 @@ class Adapter(Protocol):
 
 
 def load(provider: str) -> Adapter:
-    """The adapter of a provider type.
-
-    Raises ``NotImplementedError`` for a provider that is known but cannot be built here yet.
-    """
-    if provider not in SUPPORTED:
-        raise NotImplementedError(
-            f"`{provider}` cannot be used from voicegateway.inference in this version; it supports "
-            + ", ".join(SUPPORTED)
-        )
+    """The adapter of a provider type, as the engine names it."""
     return cast("Adapter", importlib.import_module(f"{__name__}.{provider}"))
 
 
