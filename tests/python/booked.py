@@ -38,6 +38,7 @@ SOURCES = (None, "provider_reported", "wire_measured", "framework_reported", "es
 BILLED = {
     "input_tokens": "input_tokens",
     "cached_input_tokens": "cached_input_tokens",
+    "cache_write_tokens": "cache_write_tokens",
     "output_tokens": "output_tokens",
     "input_audio_tokens": "input_audio_tokens",
     "output_audio_tokens": "output_audio_tokens",
@@ -97,7 +98,7 @@ class Stage:
     """Simulated providers, a configuration that leads to them, and an empty ledger."""
 
     #: The providers that are configured.
-    providers: tuple[str, ...] = ("deepgram", "openai", "cartesia")
+    providers: tuple[str, ...] = ("deepgram", "openai", "anthropic", "groq", "cartesia", "elevenlabs", "assemblyai")
 
     def __init__(self, simulator: Simulator, folder: pathlib.Path) -> None:
         self.sim = simulator
@@ -131,7 +132,7 @@ class Stage:
 
     def billed_model(self, line: Line) -> str:
         """The model of a line as the bill names it."""
-        return str(line["model_id"].partition("/")[2])
+        return str(line["metadata"].get("billed_model") or line["model_id"].partition("/")[2])
 
     def differences(self) -> dict[tuple[str, str, str], dict[str, int]]:
         """Ledger minus bill, by provider, model and modality, where they are not equal."""

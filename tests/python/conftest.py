@@ -12,6 +12,9 @@ from booked import Stage, stop_reading, use
 from livekit.plugins import deepgram
 from simulator import Simulator
 
+#: The variables of the providers' own plugins.
+KEYS = [f"{name.upper()}_API_KEY" for name in (*Stage.providers, "eleven")]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def reading() -> Iterator[None]:
@@ -61,7 +64,7 @@ class _Hurried:
 def _staged(simulator: Simulator, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     simulator.reset()
     staged = Stage(simulator, folder)
-    for name in ("OPENAI_API_KEY", "DEEPGRAM_API_KEY", "CARTESIA_API_KEY", "VOICEGW_DB_PATH", "VOICEGW_DB_URL"):
+    for name in [*KEYS, "VOICEGW_DB_PATH", "VOICEGW_DB_URL"]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("VOICEGW_CONFIG", str(staged.config))
     use(None)

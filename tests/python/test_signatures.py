@@ -309,7 +309,7 @@ def test_each_import_brings_no_more_than_it_needs_and_building_touches_no_networ
         "of the command line": [],
         "of the factories": [],
         "of the plugins used": ["livekit.plugins.cartesia", "livekit.plugins.openai"],
-        "missing": "the LiveKit plugin for deepgram is not installed; run: pip install 'voicegateway[deepgram]'",
+        "missing": "the LiveKit plugin for deepgram is not installed; run: pip install \"voicegateway[deepgram]\"",
     }
     assert quick.sim.meter() == []
 

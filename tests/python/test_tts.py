@@ -198,7 +198,8 @@ def test_deepgram_bills_the_blank_after_every_word(quick: Stage) -> None:
     run(work)
     first, second = quick.lines()
     assert (first["characters"], second["characters"]) == (13, 13)
-    assert first["model_id"] == "deepgram/aura-2-thalia-en"
+    assert (first["model_id"], first["metadata"]["voice"]) == ("deepgram/aura-2", "thalia")
+    assert first["metadata"]["billed_model"] == "aura-2-thalia-en"
     quick.assert_equals_bill()
 
 

@@ -94,13 +94,15 @@ pub enum ModelResolutionError {
     UnknownProvider {
         /// The string as given.
         given: String,
-        /// The providers of this modality, comma-separated.
+        /// Every provider with what it offers, comma-separated.
         providers: String,
         /// `; did you mean ...`, or nothing.
         hint: String,
     },
     /// The provider is known and does not do this.
-    #[error("{provider} offers no {modality}; it offers {offered}")]
+    #[error(
+        "{provider} offers no {modality}; it offers {offered}; {modality} is offered by {providers}{hint}"
+    )]
     NotOffered {
         /// The provider's type.
         provider: String,
@@ -108,6 +110,10 @@ pub enum ModelResolutionError {
         modality: Modality,
         /// What it does offer, comma-separated.
         offered: String,
+        /// The providers of this modality, comma-separated.
+        providers: String,
+        /// `; did you mean ...`, or nothing.
+        hint: String,
     },
     /// No model was given and nothing says which one to use.
     #[error(
@@ -282,17 +288,21 @@ impl Resolver<'_> {
     fn offering(&self, id: &str) -> Result<String, ModelResolutionError> {
         let provider_type = self.config.provider_type(self.project, id)?;
         let Some(provider) = self.providers.iter().find(|provider| provider.id() == provider_type) else {
-            let known = self.names();
-            let hint = hint(provider_type, known.iter().copied());
-            let (given, providers) = (self.given.to_owned(), known.join(", "));
-            return Err(ModelResolutionError::UnknownProvider { given, providers, hint });
+            let types = self.providers.iter().map(|provider| provider.id());
+            let configured = self.config.providers.keys().map(String::as_str);
+            return Err(ModelResolutionError::UnknownProvider {
+                given: self.given.to_owned(),
+                providers: self.matrix(),
+                hint: hint(provider_type, types.chain(configured)),
+            });
         };
         if !provider.modalities().contains(&self.modality) {
-            let offered: Vec<_> = provider.modalities().iter().map(|modality| modality.as_str()).collect();
             return Err(ModelResolutionError::NotOffered {
                 provider: provider_type.to_owned(),
                 modality: self.modality,
-                offered: offered.join(", "),
+                offered: offered(*provider),
+                providers: self.names().join(", "),
+                hint: hint(self.given, self.aliases()),
             });
         }
         Ok(provider_type.to_owned())
@@ -304,9 +314,19 @@ impl Resolver<'_> {
         offering.map(|provider| provider.id()).collect()
     }
 
+    /// Who offers what.
+    fn matrix(&self) -> String {
+        let row = |provider: &&dyn Provider| format!("{} ({})", provider.id(), offered(*provider));
+        self.providers.iter().map(row).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The owner's names of this modality.
+    fn aliases(&self) -> impl Iterator<Item = &str> {
+        self.config.models.get(self.modality).keys().map(String::as_str)
+    }
+
     fn malformed(&self) -> ModelResolutionError {
         let names = self.names();
-        let aliases = self.config.models.get(self.modality).keys().map(String::as_str);
         ModelResolutionError::Malformed {
             given: self.given.to_owned(),
             modality: self.modality,
@@ -316,9 +336,14 @@ impl Resolver<'_> {
                 Modality::Tts => "[:voice]",
             },
             providers: names.join(", "),
-            hint: hint(self.given, aliases.chain(names.iter().copied())),
+            hint: hint(self.given, self.aliases().chain(names.iter().copied())),
         }
     }
+}
+
+/// The modalities of a provider, comma-separated.
+fn offered(provider: &dyn Provider) -> String {
+    provider.modalities().iter().map(|modality| modality.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn hint<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> String {
@@ -460,9 +485,16 @@ projects:
         );
         assert_eq!(
             error(Modality::Stt, "depgram/nova-3"),
-            "`depgram/nova-3` names no known provider; providers: deepgram, openai; did you mean 'deepgram'"
+            "`depgram/nova-3` names no known provider; providers: deepgram (stt, tts), openai (stt, llm, tts), ollama \
+             (llm), cartesia (tts); did you mean 'deepgram'"
         );
-        assert_eq!(error(Modality::Stt, "cartesia/sonic-3"), "cartesia offers no stt; it offers tts");
+        assert!(
+            error(Modality::Stt, "deepgram-stagin/nova-3").ends_with("; did you mean 'deepgram-staging'")
+        );
+        assert_eq!(
+            error(Modality::Stt, "cartesia/sonic-3"),
+            "cartesia offers no stt; it offers tts; stt is offered by deepgram, openai"
+        );
         assert!(error(Modality::Stt, "fats").ends_with("; did you mean 'fast'"));
     }
 

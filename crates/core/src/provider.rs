@@ -134,6 +134,13 @@ pub trait Provider: Send + Sync {
     /// Path endings an owner may have written after the origin and prefix, the longest first.
     fn known_endings(&self) -> &'static [&'static str];
 
+    /// The model as the provider names it in its requests, bills and exports. It is the one asked for, unless that
+    /// is a family of which the voice is a part of the name.
+    fn billed_model<'a>(&self, modality: Modality, model: &'a str, voice: Option<&str>) -> Cow<'a, str> {
+        let _ = (modality, voice);
+        Cow::Borrowed(model)
+    }
+
     /// The price a request means.
     fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef;
 

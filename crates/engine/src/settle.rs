@@ -200,16 +200,25 @@ fn line(
         error: outcome.error.clone(),
         sockets: reading.sockets,
         probe: attempt.scope.probe,
-        metadata: metadata(attempt, outcome, price.unpriced.as_deref()),
+        metadata: metadata(attempt, model, outcome, price.unpriced.as_deref()),
     }
 }
 
-/// Facts that have no column: language, voice, why there is no cost, what the scope and the outcome add.
-fn metadata(attempt: &Attempt, outcome: &Outcome<'_>, unpriced: Option<&str>) -> Option<Box<str>> {
+/// Facts that have no column: language, voice, the provider's own name of the model, why there is no cost, what the
+/// scope and the outcome add.
+fn metadata(
+    attempt: &Attempt,
+    model: &str,
+    outcome: &Outcome<'_>,
+    unpriced: Option<&str>,
+) -> Option<Box<str>> {
+    let Attempt { target, options, .. } = attempt;
+    let billed = target.provider.billed_model(target.modality, model, options.voice.as_deref());
     let added = attempt.scope.facts.iter().flat_map(|facts| facts.iter());
     let facts = [
-        ("language", attempt.options.language.as_deref()),
-        ("voice", attempt.options.voice.as_deref()),
+        ("language", options.language.as_deref()),
+        ("voice", options.voice.as_deref()),
+        ("billed_model", Some(&*billed).filter(|billed| *billed != model)),
         ("unpriced", unpriced),
     ];
     let known: serde_json::Map<_, _> = facts

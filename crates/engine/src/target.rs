@@ -1,7 +1,7 @@
 //! What a factory's object stands for: one model at one provider, for one project, with its key. Frozen when the
 //! object is built.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 use vg_core::{Modality, call::Endpoint, provider::Provider};
 
 /// A resolved model, ready for attempts.
@@ -26,6 +26,11 @@ impl Target {
     /// The ledger's name for a model of this provider: options may have changed it since the object was built.
     pub fn model_id_of(&self, model: &str) -> String {
         format!("{}/{model}", self.provider_name)
+    }
+
+    /// The model as the provider names it; see [`Provider::billed_model`].
+    pub fn billed_model(&self) -> Cow<'_, str> {
+        self.provider.billed_model(self.modality, &self.endpoint.model, self.endpoint.voice.as_deref())
     }
 
     /// The class the owner's configuration gives a voice.

@@ -80,6 +80,12 @@ impl Attempt {
         self.inner.meter().refused(status);
     }
 
+    /// The status the provider gave up with, as seen on the wire.
+    #[getter]
+    fn refusal(&self) -> Option<u16> {
+        self.inner.meter().read().refusal
+    }
+
     /// The provider's usage message.
     #[pyo3(signature = (*, input_tokens=None, cached_input_tokens=None, cache_write_tokens=None,
                         input_audio_tokens=None, output_tokens=None, reasoning_tokens=None,

@@ -21,10 +21,16 @@ impl Target {
         &self.inner.provider_name
     }
 
-    /// The model as the provider calls it; empty for the plugin's default.
+    /// The model that was asked for; empty for the plugin's default.
     #[getter]
     fn model(&self) -> &str {
         &self.inner.endpoint.model
+    }
+
+    /// The model as the provider calls it, with the voice where that is a part of the name.
+    #[getter]
+    fn billed_model(&self) -> String {
+        self.inner.billed_model().into_owned()
     }
 
     /// The project it is booked to.

@@ -29,9 +29,15 @@ _NEAR = 10
 class ChatText(Protocol):
     """What a chat's stream remembers, for the estimate when no usage message comes."""
 
-    messages: Any
-    tools: Any
     answer: list[str]
+
+    @property
+    def messages(self) -> Any:
+        """The request's messages, in OpenAI's form."""
+
+    @property
+    def tools(self) -> Any:
+        """The request's tools, in OpenAI's form."""
 
 
 class Booking:
@@ -54,7 +60,7 @@ class Booking:
 
     def fail(self, error: BaseException) -> None:
         """The provider, or the way to it, failed."""
-        kind, status = _kind_of(error)
+        kind, status = _kind_of(error, self.native.refusal)
         self._settle("error", kind, status, _described(error))
 
     def _settle(
@@ -93,11 +99,11 @@ _KIND_OF_STATUS = {
 }
 
 
-def _kind_of(error: BaseException) -> tuple[str, int | None]:
-    """The closed kind of an error, and the provider's status if it gave one."""
-    status = _status_of(error)
+def _kind_of(error: BaseException, refusal: int | None) -> tuple[str, int | None]:
+    """The closed kind of an error, and the provider's status: the error's own, else the one seen on the wire."""
+    status = _status_of(error) or refusal
     if status is not None:
-        return _KIND_OF_STATUS.get(status, "upstream_failed"), status if status > 0 else None
+        return _KIND_OF_STATUS.get(status, "upstream_failed"), status
     # Older plugins hide a timeout as the cause of another error.
     if isinstance(error, (APITimeoutError, asyncio.TimeoutError)) or "Timeout" in type(error.__cause__).__name__:
         return "upstream_timeout", None
@@ -105,10 +111,15 @@ def _kind_of(error: BaseException) -> tuple[str, int | None]:
 
 
 def _status_of(error: BaseException) -> int | None:
-    """The status in an error; LiveKit writes -1 for none. Older plugins let aiohttp's own errors through."""
+    """The status of a refusal in an error. LiveKit writes -1 for none, and Anthropic's client the status of the
+    answer that broke off. Older plugins let aiohttp's own errors through."""
     if isinstance(error, APIStatusError):
-        return error.status_code
-    return error.status if isinstance(error, aiohttp.ClientResponseError) else None
+        status = error.status_code
+    elif isinstance(error, aiohttp.ClientResponseError):
+        status = error.status
+    else:
+        return None
+    return status if status >= 400 else None
 
 
 def _described(error: BaseException) -> str:

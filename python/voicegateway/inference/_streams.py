@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, utils
 
 from ._attempts import Request, current
+from ._engine import flush
 from ._scope import scope_of_request
 
 if TYPE_CHECKING:
@@ -115,6 +116,16 @@ def _with_conn_options(owner: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     return kwargs
 
 
+def _closing(base: Any) -> Any:
+    """``aclose`` that returns when what was booked is durable, or after a few seconds."""
+
+    async def aclose(self: Any) -> None:
+        await base.aclose(self)
+        await flush()
+
+    return functools.wraps(base.aclose)(aclose)
+
+
 def _caller_turns(chat_ctx: Any) -> int:
     return sum(1 for item in chat_ctx.items if getattr(item, "role", None) == "user")
 
@@ -128,7 +139,7 @@ def metered_llm(base: Any) -> Any:
         stream = base.chat(self, chat_ctx=chat_ctx, **kwargs)
         return _meter(self, stream, _caller_turns(chat_ctx))
 
-    return _subclass(base, {"chat": functools.wraps(base.chat)(chat)})
+    return _subclass(base, {"chat": functools.wraps(base.chat)(chat), "aclose": _closing(base)})
 
 
 @functools.cache
@@ -149,6 +160,7 @@ def metered_tts(base: Any) -> Any:
     members: dict[str, Any] = {
         "synthesize": functools.wraps(base.synthesize)(synthesize),
         "stream": functools.wraps(base.stream)(stream),
+        "aclose": _closing(base),
     }
     return _subclass(base, members)
 
@@ -193,5 +205,6 @@ def metered_stt(base: Any) -> Any:
         "stream": functools.wraps(base.stream)(stream),
         "recognize": functools.wraps(base.recognize)(recognize),
         "_recognize_impl": _recognize_impl,
+        "aclose": _closing(base),
     }
     return _subclass(base, members)

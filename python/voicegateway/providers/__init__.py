@@ -55,7 +55,7 @@ def plugin_of(provider: str, adapter: Adapter) -> Any:
         if error.name is not None and not adapter.PLUGIN.startswith(error.name):
             raise  # the plugin is there, and something it needs is not
         raise ImportError(
-            f"the LiveKit plugin for {provider} is not installed; run: pip install 'voicegateway[{provider}]'",
+            f"the LiveKit plugin for {provider} is not installed; run: pip install \"voicegateway[{provider}]\"",
             name=adapter.PLUGIN,
         ) from error
 

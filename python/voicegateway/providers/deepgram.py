@@ -29,8 +29,7 @@ def arguments(modality: str, target: _native.Target, asked: Asked) -> dict[str, 
     common = {"api_key": target.api_key, "base_url": target.base_url, "sample_rate": asked.sample_rate}
     if modality == "tts":
         session = Session(asked.http_session, count_body=_count_text)
-        model = _voice_model(target.model, asked.voice)
-        return {**common, "model": model or None, "encoding": asked.encoding, "http_session": session}
+        return {**common, "model": target.billed_model, "encoding": asked.encoding, "http_session": session}
     session = Session(
         asked.http_session, audio_rate=_audio_rate, count_body=_count_recording, read_answer=_read_duration
     )
@@ -40,16 +39,6 @@ def arguments(modality: str, target: _native.Target, asked: Asked) -> dict[str, 
 
 def listen(built: Any) -> None:
     """Nothing to do: the constructor took the session."""
-
-
-def _voice_model(model: str, voice: str | None) -> str:
-    """``aura-2`` and the voice ``thalia`` are Deepgram's model ``aura-2-thalia-en``."""
-    if voice is None:
-        return model
-    if voice.startswith(("aura", "flux")):
-        return voice
-    has_language = len(voice.rpartition("-")[2]) == 2 and "-" in voice
-    return f"{model}-{voice}" if has_language else f"{model}-{voice}-en"
 
 
 def _audio_rate(url: str) -> int | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
 from ..inference._attempts import Booking, current
+from ..inference._client import Answer, sending
 from ..inference._wire import Session, StandIn, audio_nanos_of_wav
 from . import Asked
 
@@ -57,22 +57,9 @@ class _Namespace:
 
 
 async def _sending(booking: Booking, call: Any) -> Any:
-    """Await a call of the client, and note how far it got if it fails."""
     import openai
 
-    try:
-        return await call
-    except openai.APIStatusError as error:
-        booking.native.refused(error.status_code)
-        raise
-    except openai.APIConnectionError as error:
-        # A connection that was never made carried nothing.
-        if type(error.__cause__).__name__ not in ("ConnectError", "ConnectTimeout", "PoolTimeout"):
-            booking.native.sent()
-        raise
-    except asyncio.CancelledError:
-        booking.native.sent()
-        raise
+    return await sending(booking, call, openai)
 
 
 class _Completions(StandIn):
@@ -87,56 +74,21 @@ class _Completions(StandIn):
             return await self._real.create(**kwargs)
         stream = await _sending(booking, self._real.create(**kwargs))
         booking.native.sent()
-        return _Chunks(stream, booking, kwargs.get("messages"), kwargs.get("tools"))
+        return _Chunks(stream, booking, kwargs)
 
 
-class _Chunks:
-    """Stands for a chat's stream. It keeps the answer's text only until the usage message makes it needless."""
+class _Chunks(Answer):
+    """Stands for the chunks of an answer."""
 
-    def __init__(self, stream: Any, booking: Booking, messages: Any, tools: Any) -> None:
-        self._stream = stream
-        self._next = stream.__anext__
-        self._native = booking.native
-        self._booking = booking
-        self._is_answered = False
-        self.messages = messages
-        self.tools = tools or None
-        self.answer: list[str] = []
-        booking.chat = self
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    async def __aenter__(self) -> _Chunks:
-        await self._stream.__aenter__()
-        return self
-
-    async def __aexit__(self, *exc_info: Any) -> None:
-        await self._stream.__aexit__(*exc_info)
-
-    def __aiter__(self) -> _Chunks:
-        return self
-
-    async def __anext__(self) -> Any:
-        chunk = await self._next()
-        if not self._is_answered:
-            self._is_answered = True
-            self._native.output()
+    def _read(self, chunk: Any) -> None:
         for choice in chunk.choices:
-            delta = choice.delta
-            if delta.content:
-                self.answer.append(delta.content)
-            elif delta.tool_calls:
-                self._keep_calls(delta.tool_calls)
+            self._keep(choice.delta.content)
+            for call in choice.delta.tool_calls or ():
+                if call.function is not None:
+                    self._keep(call.function.name, call.function.arguments)
         if chunk.usage is not None:
-            self._booking.chat = None
+            self._has_usage()
             _report_completion(self._native, chunk.usage)
-        return chunk
-
-    def _keep_calls(self, calls: Any) -> None:
-        for call in calls:
-            if call.function is not None:
-                self.answer += [text for text in (call.function.name, call.function.arguments) if text]
 
 
 def _report_completion(native: _native.Attempt, usage: Any) -> None:

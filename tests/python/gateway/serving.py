@@ -126,11 +126,6 @@ class Gateway(Stage):
         """What an OpenAI client is built with to use this gateway."""
         return {"base_url": f"{self.url}/v1", "api_key": self._key}
 
-    def billed_model(self, line: Line) -> str:
-        model = super().billed_model(line)
-        # The voice is a part of a model's name at Deepgram, and an option of it in the ledger.
-        return f"{model}-{line['metadata']['voice']}-en" if model == "aura-2" else model
-
     def lines(self) -> list[Line]:
         """The whole ledger: ends the server, so that nothing is still on its way."""
         self.stop()

@@ -296,7 +296,7 @@ models.sst: unknown key (voicegw.yaml:4:3), did you mean 'stt'
 models.tts.b.provider: there is no provider `cartesa` (voicegw.yaml:5:25), did you mean 'cartesia'
 stacks.s.llm: `nope` is not a model: it must be `provider/model`, or a name under `models.llm`; providers: openai (voicegw.yaml:6:43)
 default_project: there is no project `acme` (voicegw.yaml:7:18)
-fallbacks.stt[1]: cartesia offers no stt; it offers tts (voicegw.yaml:8:37)
+fallbacks.stt[1]: cartesia offers no stt; it offers tts; stt is offered by deepgram, openai (voicegw.yaml:8:37)
 projects.p.default_stack: there is no stack `t` (voicegw.yaml:9:42)
 projects.p.routing.rosters.stt[0]: `openai` is not a model: it must be `provider/model`[:language], or a name under `models.stt`; providers: deepgram, openai (voicegw.yaml:9:73)
 rate_limits.elevenlabs: there is no provider `elevenlabs` (voicegw.yaml:10:28)"

@@ -13,7 +13,7 @@ mod wire;
 use crate::shared::{api_error::ErrorBody, billing};
 use vg_core::{
     Modality, Usage,
-    provider::{Facts, PriceQuery, PriceRef, Provider},
+    provider::{Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
 
 /// How it is called.
@@ -49,6 +49,10 @@ impl Provider for Anthropic {
 
     fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {
         PriceRef::book("anthropic", query.model)
+    }
+
+    fn frame<'a>(&self, _modality: Modality, direction: Direction, text: &'a str) -> Option<Frame<'a>> {
+        wire::frame(direction, text)
     }
 
     fn bill(&self, facts: &Facts<'_>) -> Usage {

@@ -4,7 +4,10 @@
 use crate::shared::{api_error::ErrorBody, json_text::Text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use vg_core::{Quantity, Source, Usage};
+use vg_core::{
+    Quantity, Source, Usage,
+    provider::{Direction, Frame, Said},
+};
 
 /// One event of a stream; which fields it has depends on its kind. Kinds that are not known say nothing.
 #[derive(Debug, Default, Deserialize)]
@@ -182,6 +185,13 @@ pub fn finish_reason(stop_reason: &str) -> &'static str {
         // `end_turn`, `stop_sequence`, `pause_turn`, and what may come.
         _ => "stop",
     }
+}
+
+/// What an event says for the meter of a client that is not ours: only what that client hides. Usage is not among
+/// it; its numbers replace each other, where those of frames add up.
+pub fn frame(direction: Direction, json: &str) -> Option<Frame<'static>> {
+    let error = event(json.as_bytes()).ok().filter(|_| direction == Direction::Received)?.error?;
+    Some(Frame { context: None, said: Said::Refused(error.status()) })
 }
 
 /// Reads one event.

@@ -14,6 +14,7 @@ mod tts;
 mod usage;
 pub(crate) mod wire;
 
+use std::borrow::Cow;
 use vg_core::{
     Modality, Usage,
     provider::{Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
@@ -50,6 +51,13 @@ impl Provider for Deepgram {
 
     fn known_endings(&self) -> &'static [&'static str] {
         &["/v1/listen", "/v2/listen", "/v1/speak", "/v2/speak", "/v1", "/v2"]
+    }
+
+    fn billed_model<'a>(&self, modality: Modality, model: &'a str, voice: Option<&str>) -> Cow<'a, str> {
+        match modality {
+            Modality::Tts => options::voice_model(model, voice),
+            Modality::Stt | Modality::Llm => Cow::Borrowed(model),
+        }
     }
 
     fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {

@@ -6,6 +6,7 @@ use crate::shared::{
     speaking::made_rate,
 };
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use vg_core::call::{
     AudioFormat, Endpoint, ListenRequest, SpeakRequest, SynthesizeRequest, TranscribeRequest,
 };
@@ -204,29 +205,33 @@ pub fn list(value: &Value) -> Vec<Value> {
 /// Sample rates of Deepgram's speech as raw audio.
 const SPOKEN_RATES: [u32; 5] = [8_000, 16_000, 24_000, 32_000, 48_000];
 
-/// The model of a voice: `aura-2` and the voice `thalia` are Deepgram's model `aura-2-thalia-en`. The same rule as
-/// in the embedded layer; a family without a voice gets the default one.
-pub fn voice_model(endpoint: &Endpoint, voice: Option<&str>) -> String {
-    let model = endpoint.model.as_str();
-    match voice.filter(|voice| !voice.is_empty()).or(endpoint.voice.as_deref()) {
+/// The model of a voice: `aura-2` and the voice `thalia` are Deepgram's model `aura-2-thalia-en`. A family without a
+/// voice gets the default one.
+pub fn voice_model<'a>(model: &'a str, voice: Option<&str>) -> Cow<'a, str> {
+    match voice.filter(|voice| !voice.is_empty()) {
         Some(voice) if voice.starts_with("aura") || voice.starts_with("flux") || model.is_empty() => {
-            voice.to_owned()
+            Cow::Owned(voice.to_owned())
         }
         Some(voice) if voice.rsplit_once('-').is_some_and(|(_, language)| language.len() == 2) => {
-            format!("{model}-{voice}")
+            Cow::Owned(format!("{model}-{voice}"))
         }
-        Some(voice) => format!("{model}-{voice}-en"),
-        None if matches!(model, "" | "aura-2") => VOICE.to_owned(),
-        None if matches!(model, "aura" | "aura-1") => FIRST_VOICE.to_owned(),
-        None => model.to_owned(),
+        Some(voice) => Cow::Owned(format!("{model}-{voice}-en")),
+        None if matches!(model, "" | "aura-2") => Cow::Borrowed(VOICE),
+        None if matches!(model, "aura" | "aura-1") => Cow::Borrowed(FIRST_VOICE),
+        None => Cow::Borrowed(model),
     }
+}
+
+/// The model that speaks a request; its own voice wins over the endpoint's.
+pub fn speaking_model<'a>(endpoint: &'a Endpoint, voice: Option<&str>) -> Cow<'a, str> {
+    voice_model(&endpoint.model, voice.filter(|voice| !voice.is_empty()).or(endpoint.voice.as_deref()))
 }
 
 /// The address of a speaking socket, and the rate it speaks at.
 pub fn speak(endpoint: &Endpoint, request: &SpeakRequest) -> (String, u32) {
     let rate = made_rate(request.sample_rate, &SPOKEN_RATES);
     let mut address = Address::new(base(endpoint, "https://api.deepgram.com/v1/speak"));
-    address.add("model", &voice_model(endpoint, request.voice.as_deref()));
+    address.add("model", &speaking_model(endpoint, request.voice.as_deref()));
     address.add("encoding", "linear16");
     address.add("sample_rate", &rate.to_string());
     let options = query::merged([&endpoint.extra, &query::known(&request.extra, &SPEAK_OPTIONS)]);
@@ -238,7 +243,7 @@ pub fn speak(endpoint: &Endpoint, request: &SpeakRequest) -> (String, u32) {
 /// OpenAI's API.
 pub fn synthesize(endpoint: &Endpoint, request: &SynthesizeRequest) -> String {
     let mut address = Address::over_http(base(endpoint, "https://api.deepgram.com/v1/speak"));
-    address.add("model", &voice_model(endpoint, request.voice.as_deref()));
+    address.add("model", &speaking_model(endpoint, request.voice.as_deref()));
     let form: &[(&str, &str)] = match request.format {
         AudioFormat::Mp3 => &[("encoding", "mp3")],
         AudioFormat::Opus => &[("encoding", "opus"), ("container", "ogg")],

@@ -35,7 +35,7 @@ impl TtsClient for Tts {
         request: SpeakRequest,
     ) -> BoxFuture<'static, Result<Box<dyn Speaking>, Failure>> {
         Box::pin(async move {
-            if options::is_flux(&options::voice_model(&call.endpoint, request.voice.as_deref())) {
+            if options::is_flux(&options::speaking_model(&call.endpoint, request.voice.as_deref())) {
                 return Err(Failure::unsupported(
                     "Deepgram's Flux voices are not spoken by this gateway yet",
                 ));
