@@ -128,6 +128,17 @@ pub trait Provider: Send + Sync {
     /// The environment variable of its key; `None` for a runtime that needs no key.
     fn key_variable(&self) -> Option<&'static str>;
 
+    /// Other names its key goes by in an environment, tried in turn when that one is not set.
+    fn other_key_variables(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The key in an environment: that of the first of its variables that is set to something.
+    fn key_in(&self, variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+        let names = self.key_variable().into_iter().chain(self.other_key_variables().iter().copied());
+        names.filter_map(variable).find(|key| !key.is_empty())
+    }
+
     /// The path that LiveKit's plugin for this modality and model expects at the end of its `base_url`.
     fn endpoint(&self, modality: Modality, model: &str) -> &'static str;
 

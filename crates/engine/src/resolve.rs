@@ -105,7 +105,7 @@ impl Engine {
         let Some(variable) = provider.key_variable() else { return Ok(None) };
         let id = &resolved.provider_id;
         let lookup = |name: &str| self.shared.variable(name);
-        match self.shared.config().api_key(ask.project, id, Some(variable), &lookup)? {
+        match self.shared.config().api_key(ask.project, id, || provider.key_in(&lookup))? {
             Some(key) => Ok(Some(key)),
             None => {
                 Err(Error::MissingKey { provider: id.clone(), project: ask.project.to_owned(), variable })

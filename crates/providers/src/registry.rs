@@ -30,6 +30,7 @@ pub fn clients(id: &str) -> Clients {
         "openai" => openai::CLIENTS,
         "anthropic" => anthropic::CLIENTS,
         "cartesia" => cartesia::CLIENTS,
+        "elevenlabs" => elevenlabs::CLIENTS,
         _ => Clients::default(),
     }
 }
@@ -101,7 +102,13 @@ mod tests {
                 "http://h:1/p/openai/v1",
                 &["", "/openai", "/openai/v1", "/v1", "/openai/v1/chat/completions"],
             ),
-            ("elevenlabs", Modality::Tts, "eleven_turbo_v2_5", "http://h:1/p/v1", &["", "/v1"]),
+            (
+                "elevenlabs",
+                Modality::Tts,
+                "eleven_turbo_v2_5",
+                "http://h:1/p/v1",
+                &["", "/v1", "/v1/text-to-speech", "/v1/speech-to-text"],
+            ),
             ("assemblyai", Modality::Stt, "universal-3-6-pro", "http://h:1/p", &["", "/v3", "/v3/ws"]),
             (
                 "ollama",

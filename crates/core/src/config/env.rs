@@ -62,6 +62,8 @@ variables! {
     CARTESIA_API_KEY;
     /// ElevenLabs' key when the configuration has none.
     ELEVENLABS_API_KEY;
+    /// The name that LiveKit's plugin has for `ELEVENLABS_API_KEY`, read when that one is not set.
+    ELEVEN_API_KEY;
     /// AssemblyAI's key when the configuration has none.
     ASSEMBLYAI_API_KEY;
     /// Any value but nothing: no colours.

@@ -159,7 +159,7 @@ impl Config {
         }
     }
 
-    /// The key for `id` in `project`: from its account, else from the environment variable of its type.
+    /// The key for `id` in `project`: from its account, else the one its type has in the environment.
     /// `None` when there is none, or when the account is switched off.
     ///
     /// # Errors
@@ -169,8 +169,7 @@ impl Config {
         &self,
         project: &str,
         id: &str,
-        key_variable: Option<&str>,
-        variable: &dyn Fn(&str) -> Option<String>,
+        in_environment: impl FnOnce() -> Option<String>,
     ) -> Result<Option<Secret>, Unset> {
         let account = self.provider(project, id);
         if account.is_some_and(|account| !account.enabled) {
@@ -180,8 +179,7 @@ impl Config {
             account.api_key.expose()?;
             return Ok(Some(account.api_key.clone()));
         }
-        let from_environment = key_variable.and_then(variable).filter(|key| !key.is_empty());
-        Ok(from_environment.map(|key| Secret::from(key.as_str())))
+        Ok(in_environment().map(|key| Secret::from(key.as_str())))
     }
 
     fn read(context: &Context<'_>, root: Option<&tree::Node>) -> Self {

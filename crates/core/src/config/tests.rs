@@ -309,7 +309,7 @@ fn an_unset_variable_loads_and_fails_when_needed() {
     let config = read(text).config;
     let named = "the environment variable `NO_KEY` is not set";
     assert_eq!(config.providers["openai"].api_key.expose().unwrap_err().to_string(), named);
-    let key = config.api_key("default", "openai", Some("KEY"), &variable);
+    let key = config.api_key("default", "openai", || variable("KEY"));
     assert_eq!(key.unwrap_err().to_string(), named, "another account's key must not step in");
     assert_eq!(config.providers["openai"].extra.get().unwrap_err().variable, "NO_HEADER");
     assert_eq!(
@@ -327,7 +327,7 @@ projects: { acme: { name: A, providers: { openai: { api_key: own } } }, bare: { 
 ";
     let config = read(text).config;
     let key = |project, id| {
-        let key = config.api_key(project, id, Some("KEY"), &variable).unwrap();
+        let key = config.api_key(project, id, || variable("KEY")).unwrap();
         key.map(|key| key.expose().unwrap().to_owned())
     };
     assert_eq!(key("acme", "openai").as_deref(), Some("own"));
@@ -339,7 +339,7 @@ projects: { acme: { name: A, providers: { openai: { api_key: own } } }, bare: { 
     );
     assert_eq!(key("default", "deepgram"), None);
     assert_eq!(key("default", "cartesia").as_deref(), Some("secret-12345"));
-    assert_eq!(config.api_key("default", "cartesia", None, &variable), Ok(None));
+    assert_eq!(config.api_key("default", "cartesia", || None), Ok(None));
 }
 
 #[test]

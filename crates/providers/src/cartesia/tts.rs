@@ -5,6 +5,7 @@ use crate::{
     client::{Call, Lifetime, Speaking, Synthesized, TtsClient, Words, full_leaving},
     shared::{
         http,
+        progress::Progress,
         speaking::{self, Order, Tongue},
         speech_file, websocket,
     },
@@ -13,12 +14,7 @@ use ::http::{Request, header};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use std::{
-    collections::{VecDeque, hash_map::RandomState},
-    hash::BuildHasher,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use vg_core::call::{Failure, SpeakRequest, Spoken, SynthesizeRequest};
 
@@ -88,7 +84,7 @@ pub(super) struct Contexts {
     /// Seconds of audio before the open context.
     earlier: f64,
     audio_bytes: u64,
-    texts: Texts,
+    texts: Progress,
 }
 
 impl Contexts {
@@ -109,13 +105,13 @@ impl Contexts {
             tells_words,
             is_verbatim,
             bytes_per_second: f64::from(rate) * 2.0,
-            name: context_name(),
+            name: speaking::context_name(),
             number: 0,
             is_open: false,
             has_ended: false,
             earlier: 0.0,
             audio_bytes: 0,
-            texts: Texts::default(),
+            texts: Progress::default(),
         }
     }
 
@@ -185,7 +181,7 @@ impl Tongue for Contexts {
             Ok(message) => message,
             Err((context, failure)) if is_own(context.as_deref()) => {
                 // The end of a context that had expired is refused; nothing of it is missing.
-                if self.has_ended && self.texts.are_all_spoken() && failure.status.is_some_and(|s| s < 500) {
+                if self.has_ended && self.texts.is_complete() && failure.status.is_some_and(|s| s < 500) {
                     self.is_open = false;
                     return Ok(true);
                 }
@@ -222,59 +218,4 @@ impl Tongue for Contexts {
         }
         Ok(true)
     }
-}
-
-/// How far the texts of a synthesis were spoken: words come back in order with their times, so the text of the last
-/// word is done when the audio has reached its end. Blanks are left out, since words come back without.
-#[derive(Default)]
-struct Texts {
-    /// For each text that was not reached: the letters up to its end.
-    ends: VecDeque<u64>,
-    letters_said: u64,
-    letters_heard: u64,
-    /// For each text whose last word has a time: when it ends, in seconds.
-    times: VecDeque<f64>,
-    done: usize,
-}
-
-impl Texts {
-    fn said(&mut self, text: &str) {
-        self.letters_said += letters(text);
-        self.ends.push_back(self.letters_said);
-    }
-
-    fn heard(&mut self, words: &[vg_core::call::Letter]) {
-        for word in words {
-            self.letters_heard += letters(&word.text);
-            while self.ends.front().is_some_and(|end| *end <= self.letters_heard) {
-                self.ends.pop_front();
-                self.times.push_back(word.end);
-            }
-        }
-    }
-
-    /// How many texts are done with so many seconds of audio, when it is more than before.
-    fn done_by(&mut self, seconds: f64) -> Option<usize> {
-        let before = self.done;
-        // Times are written with few digits, audio ends with a sample.
-        while self.times.front().is_some_and(|end| *end <= seconds + 0.001) {
-            self.times.pop_front();
-            self.done += 1;
-        }
-        (self.done > before).then_some(self.done)
-    }
-
-    fn are_all_spoken(&self) -> bool {
-        self.ends.is_empty() && self.times.is_empty()
-    }
-}
-
-fn letters(text: &str) -> u64 {
-    text.chars().filter(|letter| !letter.is_whitespace()).count() as u64
-}
-
-/// A name no other synthesis has.
-fn context_name() -> String {
-    let [one, two] = [RandomState::new(), RandomState::new()].map(|state| state.hash_one(0_u8));
-    format!("vg{one:016x}{two:016x}")
 }

@@ -1,10 +1,31 @@
-//! ElevenLabs: text to speech and Scribe speech to text. <https://elevenlabs.io/docs>, read 2026-11.
+//! ElevenLabs: text to speech and Scribe speech to text. <https://elevenlabs.io/docs/api-reference>, read 2026-11.
+//!
+//! | | stream | recording or file |
+//! |---|---|---|
+//! | speaking | `/text-to-speech/{voice}/multi-stream-input`, a context for each synthesis | `/text-to-speech/{voice}/stream` |
+//! | the same of v3 and v4 | `/text-to-dialogue/multi-stream-input` | `/text-to-dialogue/stream` |
+//! | hearing | `/speech-to-text/realtime`, Scribe v2 Realtime | `/speech-to-text`, Scribe v1 and v2 |
 
-use crate::shared::billing;
+mod listen;
+mod options;
+#[cfg(feature = "sim")]
+pub(crate) mod sim;
+mod stt;
+#[cfg(feature = "sim")]
+#[cfg(test)]
+mod tests;
+mod tts;
+mod usage;
+pub(crate) mod wire;
+
 use vg_core::{
     Modality, Usage,
-    provider::{Facts, PriceQuery, PriceRef, Provider},
+    provider::{Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
+
+/// How it is called.
+pub const CLIENTS: crate::client::Clients =
+    crate::client::Clients { stt: Some(&stt::Stt), llm: None, tts: Some(&tts::Tts) };
 
 /// The ElevenLabs provider.
 pub struct ElevenLabs;
@@ -22,22 +43,34 @@ impl Provider for ElevenLabs {
         Some("ELEVENLABS_API_KEY")
     }
 
+    /// What LiveKit's plugin reads.
+    fn other_key_variables(&self) -> &'static [&'static str] {
+        &["ELEVEN_API_KEY"]
+    }
+
     fn endpoint(&self, _modality: Modality, _model: &str) -> &'static str {
         "/v1"
     }
 
     fn known_endings(&self) -> &'static [&'static str] {
-        &["/v1"]
+        &[
+            "/v1/speech-to-text/realtime",
+            "/v1/text-to-dialogue",
+            "/v1/text-to-speech",
+            "/v1/speech-to-text",
+            "/v1",
+        ]
     }
 
     fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {
-        PriceRef::book("elevenlabs", query.model)
+        usage::price_ref(query)
+    }
+
+    fn frame<'a>(&self, modality: Modality, direction: Direction, text: &'a str) -> Option<Frame<'a>> {
+        wire::frame(modality, direction, text)
     }
 
     fn bill(&self, facts: &Facts<'_>) -> Usage {
-        match facts.modality {
-            Modality::Tts => billing::characters(facts),
-            Modality::Stt | Modality::Llm => billing::audio(facts),
-        }
+        usage::bill(facts)
     }
 }

@@ -1,7 +1,6 @@
 //! Plays OpenAI: <https://platform.openai.com/docs/api-reference>, read 2026-11.
 
 mod chat;
-mod mp3;
 mod prompt;
 mod realtime;
 mod speech;

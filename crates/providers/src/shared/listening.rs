@@ -31,6 +31,26 @@ pub trait Dialect: Send + 'static {
     /// Whether its last message says that it is the last. Where it does not, any end will do.
     const SAYS_END: bool;
 
+    /// That sign, where it says something of this stream.
+    fn sign_of_life(&self) -> Message {
+        (Self::KEEP_ALIVE.1)()
+    }
+
+    /// The message that carries audio.
+    fn audio(&mut self, audio: Bytes) -> Message {
+        Message::Binary(audio)
+    }
+
+    /// Silence to send before a `Finalize` or the end, where the provider wants more audio than it got for that.
+    fn padding(&mut self) -> Bytes {
+        Bytes::new()
+    }
+
+    /// Whether the provider has nothing left to say if no more audio comes, so that nothing is to be waited for.
+    fn is_settled(&self) -> bool {
+        false
+    }
+
     /// Opens the socket, with the options as they are now.
     ///
     /// # Errors
@@ -88,9 +108,11 @@ pub struct Stream<D: Dialect> {
     /// The socket's number at the meter.
     number: usize,
     bytes_per_second: u32,
-    /// Audio sent on this socket, and on those before it, in bytes.
+    /// Audio sent on this socket, and the asker's on those before it, in bytes.
     sent_bytes: u64,
     earlier_bytes: u64,
+    /// How much of what was sent on this socket is silence of ours.
+    padded_bytes: u64,
     heard: VecDeque<Heard>,
     failure: Option<Failure>,
     is_over: bool,
@@ -119,6 +141,7 @@ pub async fn open<D: Dialect>(
         bytes_per_second: sample_rate.saturating_mul(2),
         sent_bytes: 0,
         earlier_bytes: 0,
+        padded_bytes: 0,
         heard: VecDeque::new(),
         failure: None,
         is_over: false,
@@ -148,7 +171,9 @@ impl<D: Dialect> Stream<D> {
         })?;
         self.number = self.call.tap.audio_socket_opened(self.bytes_per_second);
         self.socket = Some(socket);
-        self.earlier_bytes = self.earlier_bytes.saturating_add(std::mem::take(&mut self.sent_bytes));
+        let padded = std::mem::take(&mut self.padded_bytes);
+        let asked = std::mem::take(&mut self.sent_bytes).saturating_sub(padded);
+        self.earlier_bytes = self.earlier_bytes.saturating_add(asked);
         self.dialect.opened();
         (self.last_audio, self.last_sign) = (Instant::now(), Instant::now());
         Ok(())
@@ -164,12 +189,19 @@ impl<D: Dialect> Stream<D> {
             Box::pin(self.connect()).await?;
         }
         let length = audio.len() as u64;
-        self.write(Message::Binary(audio)).await?;
+        let message = self.dialect.audio(audio);
+        self.write(message).await?;
         self.sent_bytes = self.sent_bytes.saturating_add(length);
         self.call.tap.sent_audio(self.number, length);
         self.last_audio = Instant::now();
         self.last_sign = self.last_audio;
         Ok(())
+    }
+
+    async fn pad(&mut self) -> Result<(), Failure> {
+        let silence = self.dialect.padding();
+        self.padded_bytes = self.padded_bytes.saturating_add(silence.len() as u64);
+        self.send_audio(silence).await
     }
 
     async fn write(&mut self, message: Message) -> Result<(), Failure> {
@@ -194,10 +226,11 @@ impl<D: Dialect> Stream<D> {
     }
 
     async fn finalize(&mut self) -> Result<(), Failure> {
-        if self.socket.is_none() {
+        if self.socket.is_none() || self.dialect.is_settled() {
             self.heard.push_back(Heard::Finalized);
             return Ok(());
         }
+        self.pad().await?;
         self.finalize_by = Some(Instant::now() + FINALIZE_WAIT);
         match self.dialect.finalize() {
             Some(text) => self.write(Message::Text(text)).await,
@@ -259,7 +292,7 @@ impl<D: Dialect> Stream<D> {
             self.last_sign = now;
             if let Some(socket) = &mut self.socket {
                 // A socket that takes nothing is alive as far as the provider can see, or will be found broken.
-                let _ = socket.send(D::KEEP_ALIVE.1()).now_or_never();
+                let _ = socket.send(self.dialect.sign_of_life()).now_or_never();
             }
         }
     }
@@ -329,6 +362,10 @@ impl<D: Dialect> Stream<D> {
     /// Ends in good order.
     fn end(&mut self) {
         self.settle();
+        if let Some(socket) = &mut self.socket {
+            // One that is closed already, or takes nothing, needs no farewell.
+            let _ = socket.send(Message::Close(None)).now_or_never();
+        }
         self.leave();
         self.is_over = true;
     }
@@ -414,10 +451,11 @@ impl<D: Dialect> Listening for Stream<D> {
     fn finish(&mut self) -> BoxFuture<'_, Result<(), Failure>> {
         Box::pin(async move {
             self.refuse_input()?;
-            if self.socket.is_none() {
+            if self.socket.is_none() || self.dialect.is_settled() {
                 self.end();
                 return Ok(());
             }
+            self.pad().await?;
             let text = self.dialect.finish();
             self.write(Message::Text(text)).await?;
             self.close_by = Some(Instant::now() + CLOSE_WAIT);

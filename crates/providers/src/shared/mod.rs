@@ -11,6 +11,7 @@ pub mod listening;
 pub mod multipart;
 pub mod openai_compat;
 pub mod pcm;
+pub mod progress;
 pub mod query;
 #[cfg(test)]
 pub mod recorder;

@@ -91,6 +91,13 @@ fn joined(value: &Value) -> String {
     }
 }
 
+/// A part of a path or of a query, such that nothing in it means anything to an address.
+pub fn encoded(part: &str) -> String {
+    let mut text = String::with_capacity(part.len());
+    encode(&mut text, part);
+    text
+}
+
 fn encode(text: &mut String, part: &str) {
     for byte in part.bytes() {
         match byte {

@@ -6,8 +6,9 @@ use crate::client::{Call, Lifetime, PooledSocket, Speaking, Words};
 use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture};
 use http::Request;
 use std::{
-    collections::VecDeque,
+    collections::{VecDeque, hash_map::RandomState},
     future::poll_fn,
+    hash::BuildHasher,
     task::{Context, Poll, ready},
 };
 use tokio_tungstenite::tungstenite::{self, Bytes, Message, Utf8Bytes, protocol::CloseFrame};
@@ -86,6 +87,12 @@ enum Link {
 /// The rate to be made for `asked`: the next one above that the provider has, so that nothing of it is lost.
 pub fn made_rate(asked: u32, rates: &[u32]) -> u32 {
     rates.iter().copied().filter(|rate| *rate >= asked).min().or(rates.iter().copied().max()).unwrap_or(asked)
+}
+
+/// A name no other synthesis has, for those that share a socket.
+pub fn context_name() -> String {
+    let [one, two] = [RandomState::new(), RandomState::new()].map(|state| state.hash_one(0_u8));
+    format!("vg{one:016x}{two:016x}")
 }
 
 /// Opens a synthesis into 16-bit audio of one channel, on a kept socket if there is one. The provider makes it at

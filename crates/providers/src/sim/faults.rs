@@ -25,10 +25,12 @@ pub(crate) enum FaultKind {
 }
 
 /// What is served, and which of it tells its usage in the answer.
-const SERVED: [(&str, &[Modality], &[Modality]); 4] = [
+const SERVED: [(&str, &[Modality], &[Modality]); 5] = [
     ("anthropic", &[Modality::Llm], &[Modality::Llm]),
     ("cartesia", &[Modality::Stt, Modality::Tts], &[]),
     ("deepgram", &[Modality::Stt, Modality::Tts], &[Modality::Stt]),
+    // Only a recording's answer tells its length, and a file of speech its credits; streams tell nothing.
+    ("elevenlabs", &[Modality::Stt, Modality::Tts], &[Modality::Stt, Modality::Tts]),
     ("openai", &Modality::ALL, &Modality::ALL),
 ];
 

@@ -1,5 +1,5 @@
-//! The provider simulators: one server on one port that plays Anthropic, Cartesia, Deepgram and OpenAI to their own
-//! clients and bills what it served.
+//! The provider simulators: one server on one port that plays Anthropic, Cartesia, Deepgram, ElevenLabs and OpenAI to
+//! their own clients and bills what it served.
 //!
 //! What the providers share lives here: the meter, the faults, the script, the pacing, the sounds. What each one
 //! says on its wire is in its folder's `sim`. Nothing here may use the product's metering, prices or tokenizer:
@@ -10,6 +10,7 @@ mod faults;
 mod gate;
 mod listen;
 mod meter;
+mod mp3;
 mod outbox;
 mod playback;
 mod request;
@@ -30,7 +31,7 @@ pub(crate) use playback::{Playback, Step};
 pub(crate) use request::{Query, bearer, json_response};
 pub(crate) use script::Reply;
 pub(crate) use sound::{AudioFormat, Encoding, MILLIS_PER_CHARACTER, Wav};
-pub(crate) use speak::{Asked, Speech, Tongue, speak};
+pub(crate) use speak::{Asked, Sound, Speech, Tongue, speak};
 pub(crate) use tokens::{count, encode, list, pieces, text};
 
 use axum::{Router, serve::ListenerExt};
@@ -84,6 +85,7 @@ pub fn base_urls(origin: &str) -> Vec<(&'static str, String)> {
         ("anthropic", format!("{origin}/anthropic")),
         ("cartesia", format!("{origin}/cartesia")),
         ("deepgram", format!("{origin}/deepgram/v1/listen")),
+        ("elevenlabs", format!("{origin}/elevenlabs/v1")),
         ("openai", format!("{origin}/openai/v1")),
     ]
 }
@@ -95,6 +97,7 @@ fn router(sim: Sim) -> Router {
         .nest("/anthropic", crate::anthropic::sim::router())
         .nest("/deepgram", crate::deepgram::sim::router())
         .nest("/cartesia", crate::cartesia::sim::router())
+        .nest("/elevenlabs/v1", crate::elevenlabs::sim::router())
         .merge(admin::router())
         .layer(axum::extract::DefaultBodyLimit::max(64 * 1024 * 1024))
         .with_state(sim)

@@ -1,7 +1,7 @@
 //! Text to speech: the part that is the same whatever the provider's messages look like.
 
 use super::{
-    AudioFormat, Counts, Fault, FaultKind, Outbox, Playback, Sim, Step, Ticket,
+    AudioFormat, Counts, Fault, FaultKind, Outbox, Playback, Sim, Step, Ticket, mp3,
     sound::{MILLIS_PER_CHARACTER, speech_millis, speech_samples},
 };
 use axum::{
@@ -46,15 +46,15 @@ impl Speech {
         speech_millis(self.characters())
     }
 
-    /// The letters.
-    pub(crate) fn text(&self) -> &[char] {
-        &self.text
-    }
-
     /// The sound between two points in time, in milliseconds.
     pub(crate) fn audio(&self, millis: Range<u64>) -> Vec<u8> {
         let samples = speech_samples(&self.text, self.voice, self.format.sample_rate, millis);
         self.format.encoding.encode(&samples)
+    }
+
+    /// The same as MP3.
+    pub(crate) fn mp3(&self, millis: Range<u64>) -> Vec<u8> {
+        mp3::frames(&self.text, millis)
     }
 
     /// The words and when they sound, if the text begins at `start`.
@@ -156,7 +156,7 @@ pub(crate) trait Tongue: Send + 'static {
     /// Reads a client's text frame.
     fn read(&mut self, text: &str) -> Asked;
     /// A piece of the request's sound.
-    fn sound(&self, context: &str, audio: Vec<u8>) -> Message;
+    fn sound(&self, context: &str, sound: &Sound) -> Message;
     /// When the words of a piece of text sound, in milliseconds of the request's audio; `None` where that is not told.
     fn times(&self, _context: &str, _words: &[(String, Range<u64>)]) -> Option<Message> {
         None
@@ -165,16 +165,41 @@ pub(crate) trait Tongue: Send + 'static {
     fn finished(&mut self, context: &str) -> Message;
     /// A failure on the provider's side, with the status it would have over HTTP.
     fn failed(&self, context: &str, status: u16) -> Message;
-    /// Whether a request that fails on the provider's side is free.
-    fn failures_are_free(&self) -> bool;
+    /// Whether a request that fails on the provider's side is free; it may have sounded before.
+    fn failures_are_free(&self, has_sounded: bool) -> bool;
     /// Whether a request that ended, in whatever way, takes no more text: text for it is answered with a failure.
     fn ends_for_good(&self) -> bool;
     /// Opens the provider's books for a request of `model`.
     fn admit(&self, model: &str) -> Result<Ticket, u16>;
 }
 
+/// A piece of a request's sound.
+#[derive(Debug, Clone)]
+pub(crate) struct Sound {
+    /// What is said.
+    pub speech: Speech,
+    /// Which part of it, in milliseconds.
+    pub millis: Range<u64>,
+    /// How much sound of the request was before what is said, in milliseconds.
+    pub start: u64,
+}
+
+impl Sound {
+    /// The sound.
+    pub(crate) fn audio(&self) -> Vec<u8> {
+        self.speech.audio(self.millis.clone())
+    }
+
+    /// The letters that sound in it and when, in milliseconds of the request.
+    pub(crate) fn letters(&self) -> impl Iterator<Item = (char, Range<u64>)> {
+        let letters = self.speech.text.iter().zip((0..).step_by(MILLIS_PER_CHARACTER as usize));
+        let heard = letters.filter(|(_, from)| self.millis.contains(from));
+        heard.map(|(letter, from)| (*letter, self.start + from..self.start + from + MILLIS_PER_CHARACTER))
+    }
+}
+
 enum Out {
-    Sound { context: String, speech: Speech, millis: Range<u64> },
+    Sound { context: String, sound: Sound },
     Finished { context: String },
     Failed { context: String },
     Frame { context: String, message: Message },
@@ -202,6 +227,7 @@ struct Context {
     free_at: Instant,
     voiced: u64,
     silent: bool,
+    has_sounded: bool,
 }
 
 /// Speaks on `socket` until either side closes it.
@@ -228,7 +254,12 @@ pub(crate) async fn speak<T: Tongue>(
             },
             out = outbox.next() => {
                 let message = match out {
-                    Out::Sound { context, speech, millis } => tongue.sound(&context, speech.audio(millis)),
+                    Out::Sound { context, sound } => {
+                        if let Some(known) = contexts.iter_mut().find(|known| known.name == context) {
+                            known.has_sounded = true;
+                        }
+                        tongue.sound(&context, &sound)
+                    }
                     Out::Finished { context } => {
                         for done in contexts.extract_if(.., |known| known.name == context) {
                             let mut ticket = done.ticket;
@@ -240,7 +271,7 @@ pub(crate) async fn speak<T: Tongue>(
                     }
                     Out::Failed { context } => {
                         for mut failed in contexts.extract_if(.., |known| known.name == context) {
-                            if tongue.failures_are_free() {
+                            if tongue.failures_are_free(failed.has_sounded) {
                                 failed.ticket.waive_characters();
                             }
                             failed.ticket.fail();
@@ -279,6 +310,7 @@ pub(crate) async fn speak<T: Tongue>(
                                 free_at,
                                 voiced: 0,
                                 silent: false,
+                                has_sounded: false,
                             });
                         }
                         Err(status) => {
@@ -351,8 +383,9 @@ fn say(sim: &Sim, context: &mut Context, speech: &Speech, outbox: &mut Outbox<Ou
             return;
         }
         let length = millis.end - millis.start;
-        let sound = Out::Sound { context: context.name.clone(), speech: speech.clone(), millis };
-        outbox.put(context.free_at, sound);
+        let start = speech_millis(context.voiced);
+        let sound = Sound { speech: speech.clone(), millis, start };
+        outbox.put(context.free_at, Out::Sound { context: context.name.clone(), sound });
         context.free_at += sim.paced(length as f64 / AHEAD);
     }
     context.voiced += characters;

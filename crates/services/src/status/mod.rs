@@ -89,9 +89,7 @@ fn providers(
     let mut ids: Vec<&str> = config.providers.keys().chain(own).map(String::as_str).collect();
     let named = Modality::ALL.iter().flat_map(|modality| config.models.get(*modality).values());
     ids.extend(named.filter_map(|model| model.provider.get().ok()));
-    let has_key = |provider: &&dyn Provider| {
-        provider.key_variable().and_then(variable).is_some_and(|key| !key.is_empty())
-    };
+    let has_key = |provider: &&dyn Provider| provider.key_in(variable).is_some();
     ids.extend(registry::ALL.iter().copied().filter(has_key).map(|provider| provider.id()));
     if ids.is_empty() {
         let cloud = registry::ALL.iter().filter(|provider| provider.key_variable().is_some());
@@ -123,7 +121,7 @@ fn provider(
         state: match provider {
             _ if is_off => ProviderState::SwitchedOff,
             None => ProviderState::Unknown,
-            Some(provider) => state(config, project, id, provider.key_variable(), variable),
+            Some(provider) => state(config, project, id, provider, variable),
         },
     }
 }
@@ -132,11 +130,11 @@ fn state(
     config: &Config,
     project: &str,
     id: &str,
-    key_variable: Option<&str>,
+    provider: &dyn Provider,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> ProviderState {
-    let Some(key_variable) = key_variable else { return ProviderState::Configured };
-    match config.api_key(project, id, Some(key_variable), variable) {
+    let Some(key_variable) = provider.key_variable() else { return ProviderState::Configured };
+    match config.api_key(project, id, || provider.key_in(variable)) {
         Ok(Some(_)) => ProviderState::Configured,
         Ok(None) => ProviderState::NoKey(key_variable.to_owned()),
         Err(Unset { variable }) => ProviderState::NoKey(variable),

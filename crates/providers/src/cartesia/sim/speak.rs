@@ -2,8 +2,8 @@
 
 use super::{PROVIDER, REQUEST_ID, failure, refusal, refused_key};
 use crate::sim::{
-    Asked, AudioFormat, Counts, Encoding, Playback, Query, Sim, SocketClock, Speech, Step, Ticket, Tongue,
-    json_response, speak,
+    Asked, AudioFormat, Counts, Encoding, Playback, Query, Sim, SocketClock, Sound, Speech, Step, Ticket,
+    Tongue, json_response, speak,
 };
 use axum::{
     body::Bytes,
@@ -88,8 +88,8 @@ impl Tongue for Contexts {
         }
     }
 
-    fn sound(&self, context: &str, audio: Vec<u8>) -> Message {
-        Message::text(chunk(Some(context), &audio).to_string())
+    fn sound(&self, context: &str, sound: &Sound) -> Message {
+        Message::text(chunk(Some(context), &sound.audio()).to_string())
     }
 
     fn times(&self, context: &str, words: &[(String, Range<u64>)]) -> Option<Message> {
@@ -124,7 +124,7 @@ impl Tongue for Contexts {
     }
 
     /// <https://cartesia.ai/pricing>: errors are free.
-    fn failures_are_free(&self) -> bool {
+    fn failures_are_free(&self, _: bool) -> bool {
         true
     }
 

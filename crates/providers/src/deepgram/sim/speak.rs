@@ -2,7 +2,7 @@
 
 use super::{PROVIDER, REQUEST_ID, bad_request, model_of, refusal, refused_key, with_id};
 use crate::sim::{
-    Asked, AudioFormat, Counts, Encoding, Query, Sim, SocketClock, Speech, Ticket, Tongue, speak,
+    Asked, AudioFormat, Counts, Encoding, Query, Sim, SocketClock, Sound, Speech, Ticket, Tongue, speak,
 };
 use axum::{
     body::Bytes,
@@ -96,8 +96,8 @@ impl Tongue for Aura {
         }
     }
 
-    fn sound(&self, _: &str, audio: Vec<u8>) -> Message {
-        Message::binary(audio)
+    fn sound(&self, _: &str, sound: &Sound) -> Message {
+        Message::binary(sound.audio())
     }
 
     fn finished(&mut self, context: &str) -> Message {
@@ -113,7 +113,7 @@ impl Tongue for Aura {
     }
 
     /// No page says so; characters are billed when they are accepted.
-    fn failures_are_free(&self) -> bool {
+    fn failures_are_free(&self, _: bool) -> bool {
         false
     }
 

@@ -1,6 +1,6 @@
 //! Speech from text.
 
-use super::{PROVIDER, answer_headers, bad_request, error_event, event, mp3, refusal, refused_key};
+use super::{PROVIDER, answer_headers, bad_request, error_event, event, refusal, refused_key};
 use crate::sim::{AudioFormat, Counts, Encoding, MILLIS_PER_CHARACTER, Sim, Speech, Step, count, text};
 use axum::{body::Bytes, extract::State, http::HeaderMap, response::Response};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -50,8 +50,7 @@ pub(super) async fn speech(State(sim): State<Sim>, headers: HeaderMap, body: Byt
         _ => events,
     };
     let mut playback = speech.playback(&sim, ticket, received, |millis| {
-        let audio =
-            if mp3 { mp3::frames(speech.text(), MILLIS_PER_CHARACTER, millis) } else { speech.audio(millis) };
+        let audio = if mp3 { speech.mp3(millis) } else { speech.audio(millis) };
         if events {
             event(&json!({"type": "speech.audio.delta", "audio": STANDARD.encode(audio)})).into()
         } else {

@@ -3,6 +3,7 @@
 //! MPEG-2 Layer III, 24 kHz, mono, 32 kbit/s: a frame is 96 bytes and 24 ms (ISO/IEC 13818-3). One spectral line
 //! is set per frame, so that no encoder is needed for something that any decoder plays.
 
+use super::MILLIS_PER_CHARACTER;
 use std::ops::Range;
 
 const FRAME_MILLIS: u64 = 24;
@@ -14,10 +15,10 @@ const GAIN: u64 = 200;
 
 /// The frames of `text` between two points in time, which must be a multiple of the frame's length apart from the
 /// beginning.
-pub(super) fn frames(text: &[char], millis_per_character: u64, millis: Range<u64>) -> Vec<u8> {
+pub(super) fn frames(text: &[char], millis: Range<u64>) -> Vec<u8> {
     (millis.start / FRAME_MILLIS..millis.end.div_ceil(FRAME_MILLIS))
         .flat_map(|frame| {
-            let place = usize::try_from(frame * FRAME_MILLIS / millis_per_character).unwrap_or(usize::MAX);
+            let place = usize::try_from(frame * FRAME_MILLIS / MILLIS_PER_CHARACTER).unwrap_or(usize::MAX);
             match text.get(place).filter(|letter| letter.is_alphanumeric()) {
                 // 20.8 Hz a line: from 330 to 830 Hz.
                 Some(letter) => tone(8 + u64::from(u32::from(*letter) % 12)),
@@ -85,10 +86,10 @@ mod tests {
     #[test]
     fn every_frame_has_its_length_and_header() {
         let text: Vec<char> = "hi you".chars().collect();
-        let audio = frames(&text, 60, 0..360);
+        let audio = frames(&text, 0..360);
         assert_eq!(audio.len(), 15 * FRAME_BYTES);
         assert!(audio.chunks(FRAME_BYTES).all(|frame| frame.starts_with(&HEADER)));
-        let parts = [0..120, 120..360].map(|part| frames(&text, 60, part)).concat();
+        let parts = [0..120, 120..360].map(|part| frames(&text, part)).concat();
         assert_eq!(parts, audio);
     }
 

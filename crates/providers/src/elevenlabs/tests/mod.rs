@@ -1,0 +1,6 @@
+//! Tests of ElevenLabs' clients against its simulator.
+
+mod batch;
+mod fuzz;
+mod listen;
+mod speak;
