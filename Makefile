@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-rust test-python test-compat test-node test-soak test-load test-all soak fuzz check bench bench-gateway gen setup wheel clean
+.PHONY: help demo test test-rust test-python test-compat test-local test-node test-soak test-load test-all soak fuzz check bench bench-gateway gen setup wheel clean
 
 export PYTHON ?= python3
 # The profile of the wheel that demo and tests use; dev reuses what `cargo test` built.
@@ -44,6 +44,11 @@ test-compat: wheel ## Run the Python tests through the wheel, with the oldest Li
 	@scripts/venv .venv-lk150 tests/python/requirements-1.5.0.txt
 	@scripts/wheel install .venv-lk150
 	@scripts/pytest .venv-lk150 $(foreach name,$(LATER),--ignore tests/python/gateway/$(name))
+
+test-local: wheel ## Run local speech: the real runtimes on tiny models, in a Python of their own
+	@scripts/venv .venv-local tests/python/requirements-local.txt
+	@scripts/wheel install .venv-local
+	@scripts/pytest .venv-local tests/python/local
 
 test-node: wheel ## Run LiveKit's and OpenAI's Node clients against the gateway (Node >= 20.14; without one, PyPI's is used)
 	@scripts/node

@@ -13,7 +13,8 @@ def main() -> None:
     """Run ``voicegw`` with the process's arguments and environment, and exit with its code."""
     # Python's own handler would only set a flag that nobody reads while native code runs.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    sys.exit(_native.run_cli(["voicegw", *sys.argv[1:]], dict(os.environ)))
+    environment = {"VOICEGW_PYTHON": sys.executable, **os.environ}
+    sys.exit(_native.run_cli(["voicegw", *sys.argv[1:]], environment))
 
 
 if __name__ == "__main__":

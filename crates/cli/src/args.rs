@@ -1,6 +1,6 @@
 //! The command line as typed.
 
-use crate::commands::{costs, export_costs, init, keys, logs, prices, serve, sessions, sim, status};
+use crate::commands::{costs, export_costs, init, keys, logs, models, prices, serve, sessions, sim, status};
 
 /// The gateway under every voice agent: routing, costs, ledger.
 #[derive(Debug, clap::Parser)]
@@ -24,6 +24,9 @@ pub(crate) enum Command {
     Keys(keys::Command),
     /// List the newest requests
     Logs(logs::Args),
+    /// Fetch and list the models of the speech runtimes on this machine
+    #[command(subcommand)]
+    Models(models::Command),
     /// Show prices and price usages
     #[command(subcommand)]
     Prices(prices::Command),

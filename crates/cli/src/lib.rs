@@ -83,6 +83,7 @@ async fn dispatch(command: Command, environment: &Environment, printer: &mut Pri
         Command::Init(args) => commands::init::run(args, environment, printer).await,
         Command::Keys(command) => commands::keys::run(command, environment, printer).await,
         Command::Logs(args) => commands::logs::run(args, environment, printer).await,
+        Command::Models(command) => commands::models::run(command, environment).await,
         Command::Prices(command) => commands::prices::run(command, printer).await,
         Command::Serve(args) => Box::pin(commands::serve::run(args, environment, printer)).await,
         Command::Sessions(args) => commands::sessions::run(args, environment, printer).await,

@@ -89,7 +89,7 @@ impl Engine {
             modality: ask.modality,
             model_id: resolved.model_id.as_str().into(),
             project: ask.project.into(),
-            voice_classes: voice_classes(account)?,
+            settings: account.map(|account| account.extra.get()).transpose()?.cloned().unwrap_or_default(),
         }))
     }
 
@@ -139,12 +139,4 @@ fn with_provider(model: &str, provider: Option<&str>) -> String {
         }
         None => model.to_owned(),
     }
-}
-
-fn voice_classes(
-    account: Option<&config::Provider>,
-) -> Result<serde_json::Map<String, serde_json::Value>, Error> {
-    let Some(account) = account else { return Ok(serde_json::Map::new()) };
-    let classes = account.extra.get()?.get("voice_classes").and_then(serde_json::Value::as_object);
-    Ok(classes.cloned().unwrap_or_default())
 }

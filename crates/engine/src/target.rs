@@ -18,8 +18,8 @@ pub struct Target {
     pub model_id: Arc<str>,
     /// The project it is booked to.
     pub project: Arc<str>,
-    /// The class of each voice the owner listed under `providers.<id>.voice_classes`.
-    pub voice_classes: serde_json::Map<String, serde_json::Value>,
+    /// The further keys of the owner's `providers.<id>`, such as `voice_classes` or a local runtime's folder.
+    pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Target {
@@ -33,9 +33,9 @@ impl Target {
         self.provider.billed_model(self.modality, &self.endpoint.model, self.endpoint.voice.as_deref())
     }
 
-    /// The class the owner's configuration gives a voice.
+    /// The class the owner's configuration gives a voice, under `providers.<id>.voice_classes`.
     pub fn voice_class(&self, voice: &str) -> Option<&str> {
-        self.voice_classes.get(voice)?.as_str()
+        self.settings.get("voice_classes")?.get(voice)?.as_str()
     }
 }
 

@@ -66,12 +66,13 @@ impl Target {
     /// Further arguments for the plugin's constructor.
     #[getter]
     fn extra<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let arguments = PyDict::new(py);
-        let json = py.import("json")?;
-        for (name, value) in &self.inner.endpoint.extra {
-            arguments.set_item(name, json.call_method1("loads", (value.to_string(),))?)?;
-        }
-        Ok(arguments)
+        dictionary(py, &self.inner.endpoint.extra)
+    }
+
+    /// The further keys of the owner's `providers.<id>`.
+    #[getter]
+    fn settings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        dictionary(py, &self.inner.settings)
     }
 
     /// Begins an attempt.
@@ -108,4 +109,16 @@ impl Target {
     fn __repr__(&self) -> String {
         format!("{:?}", self.inner)
     }
+}
+
+fn dictionary<'py>(
+    py: Python<'py>,
+    map: &serde_json::Map<String, serde_json::Value>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let made = PyDict::new(py);
+    let json = py.import("json")?;
+    for (name, value) in map {
+        made.set_item(name, json.call_method1("loads", (value.to_string(),))?)?;
+    }
+    Ok(made)
 }

@@ -168,9 +168,12 @@ def metered_tts(base: Any) -> Any:
 @functools.cache
 def metered_stt(base: Any) -> Any:
     """The STT class ``base`` with its requests metered."""
+    from livekit.agents.stt import StreamAdapterWrapper
 
     def stream(self: Any, **kwargs: Any) -> Any:
-        return _meter(self, base.stream(self, **_with_conn_options(self, kwargs)))
+        made = base.stream(self, **_with_conn_options(self, kwargs))
+        # An object may cut audio into utterances and recognise each one: those requests own the attempts.
+        return made if isinstance(made, StreamAdapterWrapper) else _meter(self, made)
 
     async def recognize(self: Any, buffer: Any, **kwargs: Any) -> Any:
         request = Request(self.__dict__[STATE].target, scope_of_request())

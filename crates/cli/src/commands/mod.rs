@@ -5,6 +5,7 @@ pub(crate) mod export_costs;
 pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod logs;
+pub(crate) mod models;
 pub(crate) mod prices;
 pub(crate) mod serve;
 pub(crate) mod sessions;

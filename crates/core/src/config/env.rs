@@ -50,6 +50,8 @@ variables! {
     VOICEGW_VIRTUAL_KEY;
     /// Name of this agent in the fleet.
     VOICEGW_AGENT_ID;
+    /// The Python that has the local runtimes, for `voicegw models`; by default `voicegw`'s own, else `python3`.
+    VOICEGW_PYTHON;
     /// Deepgram's key when the configuration has none.
     DEEPGRAM_API_KEY;
     /// OpenAI's key when the configuration has none.

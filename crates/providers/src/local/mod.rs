@@ -4,7 +4,7 @@
 use crate::shared::billing;
 use vg_core::{
     Modality, Usage,
-    provider::{Facts, PriceQuery, PriceRef, Provider},
+    provider::{Direction, Facts, Frame, PriceQuery, PriceRef, Provider, Said},
 };
 
 /// A local runtime.
@@ -54,11 +54,31 @@ impl Provider for Local {
         PriceRef::Local
     }
 
+    /// The pipe to a runtime's worker carries plain text one way: what is to be spoken.
+    fn frame<'a>(&self, modality: Modality, direction: Direction, text: &'a str) -> Option<Frame<'a>> {
+        let characters = u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
+        let is_speech = (modality, direction) == (Modality::Tts, Direction::Sent);
+        is_speech.then_some(Frame { context: None, said: Said::Text(characters) })
+    }
+
     fn bill(&self, facts: &Facts<'_>) -> Usage {
         match facts.modality {
             Modality::Stt => billing::audio(facts),
             Modality::Llm => billing::tokens(facts),
             Modality::Tts => billing::characters(facts),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_to_a_voice_is_counted_in_code_points() {
+        let said = |direction| PIPER.frame(Modality::Tts, direction, "Grüße 😀").map(|frame| frame.said);
+        assert_eq!(said(Direction::Sent), Some(Said::Text(7)));
+        assert_eq!(said(Direction::Received), None);
+        assert!(OLLAMA.frame(Modality::Llm, Direction::Sent, "Hi").is_none());
     }
 }

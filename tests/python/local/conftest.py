@@ -1,0 +1,54 @@
+"""Tiny models on disk, and a configuration that leads to them. Needs the runtimes: ``make test-local``."""
+
+from __future__ import annotations
+
+import importlib.util
+import pathlib
+import sys
+from collections.abc import Iterator
+
+import pytest
+from booked import use
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from machine import LocalStage, Toys  # noqa: E402
+
+_RUNTIMES = ("faster_whisper", "kokoro_onnx", "piper")
+_MISSING = [name for name in _RUNTIMES if importlib.util.find_spec(name) is None]
+
+# Without the runtimes there is nothing to collect here, and the report's header says so.
+collect_ignore_glob = ["*.py"] if _MISSING else []
+
+
+def pytest_report_header() -> str | None:
+    return f"tests/python/local is left to `make test-local`: no {', '.join(_MISSING)} here" if _MISSING else None
+
+
+@pytest.fixture(scope="session")
+def toys(tmp_path_factory: pytest.TempPathFactory) -> Toys:
+    """Of each runtime a quick model, and one that takes seconds."""
+    import toys as make
+
+    root = tmp_path_factory.mktemp("models")
+    made = Toys(root / "whisper", root / "kokoro", root / "piper")
+    make.whisper(made.whisper / "tiny")
+    make.whisper(made.whisper / "slow", encoder_layers=60)
+    make.kokoro(made.kokoro)
+    make.kokoro(made.kokoro, "kokoro-v1.0.slow", work=30)
+    make.piper(made.piper)
+    make.piper(made.piper, "slow", work=30)
+    return made
+
+
+@pytest.fixture
+def local(toys: Toys, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalStage]:
+    staged = LocalStage(toys, tmp_path)
+    for name in ("VOICEGW_DB_PATH", "VOICEGW_DB_URL"):
+        monkeypatch.delenv(name, raising=False)
+    # Two cores are shared by several tests at a time.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("VOICEGW_CONFIG", str(staged.config))
+    use(None)
+    yield staged
+    use(None)
