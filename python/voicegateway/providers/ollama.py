@@ -53,4 +53,8 @@ class _Patient(StandIn):
         self.__dict__["_timeout"] = timeout
 
     async def create(self, **kwargs: Any) -> Any:
-        return await self._real.create(**{**kwargs, "timeout": self._timeout})
+        asked = kwargs.get("timeout")
+        # ``None`` waits for ever.
+        if asked is not None and asked.read is not None and asked.read < self._timeout.read:
+            kwargs["timeout"] = self._timeout
+        return await self._real.create(**kwargs)
