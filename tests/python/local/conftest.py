@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import pathlib
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from booked import use
@@ -33,12 +35,29 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Toys:
     root = tmp_path_factory.mktemp("models")
     made = Toys(root / "whisper", root / "kokoro", root / "piper")
     make.whisper(made.whisper / "tiny")
-    make.whisper(made.whisper / "slow", encoder_layers=60)
+    make.whisper(made.whisper / "slow", encoder_layers=30)
     make.kokoro(made.kokoro)
     make.kokoro(made.kokoro, "kokoro-v1.0.slow", work=30)
     make.piper(made.piper)
     make.piper(made.piper, "slow", work=30)
     return made
+
+
+@pytest.fixture(scope="session")
+def warm(toys: Toys) -> Iterator[None]:
+    """Workers of the quick models that outlive each test: loading the libraries is most of a test's time."""
+    from voicegateway.local import KokoroTTS, PiperTTS, WhisperSTT
+
+    kept: list[Any] = [
+        WhisperSTT("tiny", model_dir=toys.whisper),
+        KokoroTTS(model_dir=toys.kokoro),
+        PiperTTS(model_dir=toys.piper),
+    ]
+    for made in kept:
+        made.prewarm()
+    yield
+    for made in kept:
+        asyncio.run(made.aclose())
 
 
 @pytest.fixture

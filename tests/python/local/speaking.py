@@ -1,7 +1,7 @@
 """An agent that speaks with a local voice, to be killed or to end as jobs do: ``python speaking.py HOW``.
 
-``wait`` speaks, prints the worker's process id, and waits to be killed. ``forkserver`` and ``spawn`` run such an agent
-as LiveKit runs a job: it ends without a word. ``fork`` has a child of this process use the voice its parent uses.
+``wait`` speaks, prints the worker's process id, and waits to be killed. ``forkserver`` runs such an agent as LiveKit runs
+a job: it ends without a word. ``fork`` has a child of this process use the voice its parent uses.
 """
 
 from __future__ import annotations
@@ -70,8 +70,7 @@ def main(how: str) -> None:
         forked()
     else:
         context: Any = multiprocessing.get_context(how)
-        if how == "forkserver":
-            context.set_forkserver_preload(["speaking"])
+        context.set_forkserver_preload(["speaking"])
         process = context.Process(target=job)
         process.start()
         process.join(60)

@@ -35,19 +35,17 @@ def facts(running: subprocess.Popen[str]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_worker_ends_with_its_agent_however_that_ends(local: LocalStage, how: signal.Signals) -> None:
+def test_a_worker_is_a_program_of_its_own_that_ends_with_its_agent(local: LocalStage) -> None:
+    """Parts under the GPL run in a program that has nothing of VoiceGateway but the worker's few lines."""
     running = agent("wait")
-    worker = facts(running)["worker"]
-    assert is_running(worker)
-    running.send_signal(how)
-    running.wait(10)
-    wait_for(lambda: not is_running(worker))
-
-
-def test_ctrl_c_reaches_the_agent_and_leaves_the_worker_to_it(local: LocalStage) -> None:
-    running = agent("wait")
-    worker = facts(running)["worker"]
+    said = facts(running)
+    worker = said["worker"]
+    assert "espeak" in mapped(worker) and "_native" not in mapped(worker)
+    assert "espeak" not in mapped(running.pid) and "onnxruntime" not in mapped(running.pid)
+    assert "_native" in mapped(running.pid)
+    assert children(running.pid) == [worker]
+    assert said["runtimes"] == []
+    # Ctrl+C reaches every process of a terminal; a worker leaves it to its agent.
     os.kill(worker, signal.SIGINT)
     with pytest.raises(AssertionError, match="in vain"):
         wait_for(lambda: not is_running(worker), 0.3)
@@ -56,13 +54,11 @@ def test_ctrl_c_reaches_the_agent_and_leaves_the_worker_to_it(local: LocalStage)
     wait_for(lambda: not is_running(worker))
 
 
-@pytest.mark.parametrize("method", ["forkserver", "spawn"])
-def test_a_job_that_ends_without_a_word_leaves_no_worker_and_its_line(local: LocalStage, method: str) -> None:
-    running = agent(method)
+def test_a_job_that_ends_without_a_word_leaves_no_worker_and_its_line(local: LocalStage) -> None:
+    running = agent("forkserver")
     said = facts(running)
     assert running.wait(60) == 0
     wait_for(lambda: not is_running(said["worker"]))
-    assert said["runtimes"] == []
     (line,) = read_ledger(local.database)
     assert (line["status"], line["characters"]) == ("success", 12)
     assert_free(line)
@@ -75,19 +71,6 @@ def test_a_forked_child_has_a_worker_of_its_own_and_its_parent_keeps_its(local: 
     assert child["worker"] != parent["worker"]
     wait_for(lambda: not is_running(child["worker"]) and not is_running(parent["worker"]))
     assert [line["status"] for line in read_ledger(local.database)] == ["success"] * 3
-
-
-def test_the_runtime_and_the_engine_are_never_in_one_program(local: LocalStage) -> None:
-    """Parts under the GPL run in a program that has nothing of VoiceGateway but the worker's few lines."""
-    running = agent("wait")
-    said = facts(running)
-    assert "espeak" in mapped(said["worker"]) and "_native" not in mapped(said["worker"])
-    assert "espeak" not in mapped(running.pid) and "onnxruntime" not in mapped(running.pid)
-    assert "_native" in mapped(running.pid)
-    assert children(running.pid) == [said["worker"]]
-    assert said["runtimes"] == []
-    running.kill()
-    running.wait(10)
 
 
 def test_objects_of_one_model_share_a_worker_which_ends_with_the_last(local: LocalStage) -> None:
