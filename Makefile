@@ -19,7 +19,7 @@ demo: wheel ## Build the wheel and run a conversation with no keys and no networ
 	@echo "==> running examples/demo_agent.py"
 	@.venv/bin/python examples/demo_agent.py
 
-test: test-rust test-python test-compat test-load ## Run the tests: Rust, Python with the newest and the oldest LiveKit, Node, a short soak
+test: test-rust test-python test-compat test-local test-load ## Run the tests: Rust, Python with the newest and the oldest LiveKit, local speech, Node, a short soak
 
 # What says little of an old LiveKit that the newest does not say: left to test-all.
 LATER := test_openai_sdk.py test_gateway_trouble.py

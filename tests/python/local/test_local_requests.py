@@ -151,7 +151,7 @@ def test_a_stream_speaks_each_sentence_as_soon_as_it_is_whole(local: LocalStage,
                 events.append(event)
 
         collecting = asyncio.create_task(collect())
-        await until(lambda: events)
+        await until(lambda: events, 60)
         stream.push_text(second[10:])
         stream.end_input()
         await collecting
@@ -203,7 +203,7 @@ def test_a_barge_in_stops_the_runtime_in_the_middle_of_a_sentence(local: LocalSt
         stream = speaking.stream()
         stream.push_text(SENTENCE)
         stream.end_input()
-        await until(lambda: worker_of(speaking).is_ready, 30)
+        await until(lambda: worker_of(speaking).is_ready, 60)
         await asyncio.sleep(0.3)
         before = worker_of(speaking).pid
         began = time.monotonic()
@@ -231,7 +231,7 @@ def test_a_recognition_that_is_cut_stops_whisper(local: LocalStage) -> None:
     async def work() -> None:
         hearing = make("whisper", slow=True)
         hearing.prewarm()
-        await until(lambda: worker_of(hearing).is_ready, 30)
+        await until(lambda: worker_of(hearing).is_ready, 60)
         cut = asyncio.create_task(hearing.recognize(audio(20)))
         await asyncio.sleep(0.3)
         cut.cancel()
@@ -338,7 +338,7 @@ def test_a_worker_that_is_killed_fails_its_request_and_the_next_one_has_a_new_wo
     async def work() -> None:
         made = make(runtime, slow=True)
         made.prewarm()
-        await until(lambda: worker_of(made).is_ready, 30)
+        await until(lambda: worker_of(made).is_ready, 60)
         first = worker_of(made)
         if runtime == "whisper":
             asking = asyncio.create_task(made.recognize(audio(20), conn_options=ONCE))
@@ -366,7 +366,7 @@ def test_a_retry_after_a_crash_is_served_by_a_new_worker(local: LocalStage) -> N
     async def work() -> None:
         voice = make("piper")
         voice.prewarm()
-        await until(lambda: worker_of(voice).is_ready, 30)
+        await until(lambda: worker_of(voice).is_ready, 60)
         process = worker_of(voice)._process
         assert process is not None
         process.kill()
@@ -383,7 +383,7 @@ def test_a_worker_that_says_nothing_is_a_timeout_and_is_killed(local: LocalStage
     async def work() -> None:
         voice = inference.TTS(SLOW["piper"], extra_kwargs={"timeout": 0.4})
         voice.prewarm()
-        await until(lambda: worker_of(voice).is_ready, 30)
+        await until(lambda: worker_of(voice).is_ready, 60)
         worker = worker_of(voice)
         with pytest.raises(APITimeoutError):
             await ask("piper", voice, conn_options=ONCE)
@@ -425,7 +425,7 @@ def test_parallel_requests_take_turns_in_one_worker(local: LocalStage) -> None:
             order.append(name)
 
         begun = asyncio.create_task(speak(long, "This is one of many sentences. " * 400, "long"))
-        await until(lambda: worker_of(long).is_ready, 30)
+        await until(lambda: worker_of(long).is_ready, 60)
         await asyncio.sleep(0.02)
         await asyncio.gather(begun, speak(short, "Short.", "short"))
         assert worker_of(long) is worker_of(short)

@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,22 +74,31 @@ def test_a_forked_child_has_a_worker_of_its_own_and_its_parent_keeps_its(local: 
     assert [line["status"] for line in read_ledger(local.database)] == ["success"] * 3
 
 
-def test_objects_of_one_model_share_a_worker_which_ends_with_the_last(local: LocalStage) -> None:
+def test_objects_of_one_model_share_a_worker_which_ends_with_the_last(
+    local: LocalStage, tmp_path: pathlib.Path
+) -> None:
+    own = shutil.copytree(local.toys.piper, tmp_path / "own")
+
+    def others() -> list[_process.Worker]:
+        return [worker for key, worker in _process._workers.items() if str(own) in key]
+
     async def work() -> None:
-        first, second = inference.TTS("local/piper"), inference.TTS("piper/en_US-lessac-medium")
-        other = inference.TTS("local/kokoro")
-        for voice in (first, second, other):
-            await heard(voice.synthesize("Hello."))
-        assert len(_process._workers) == 2
-        pids = [worker.pid for worker in _process._workers.values()]
-        await first.aclose()
-        assert len(_process._workers) == 2
-        await second.aclose()
-        assert len(_process._workers) == 1
+        names = ("local/piper", "piper/en_US-lessac-medium", "local/piper:slow")
+        voices = [inference.TTS(name, extra_kwargs={"model_dir": own}) for name in names]
+        for voice in voices:
+            voice.prewarm()
+        await until(lambda: all(worker.is_ready for worker in others()), 60)
+        pids = [worker.pid for worker in others()]
+        assert len(pids) == 2
+        await voices[0].aclose()
+        assert len(others()) == 2
+        await voices[1].aclose()
+        assert len(others()) == 1
         # One that was forgotten ends when it is collected.
-        del other, voice
+        voices.clear()
+        del voice
         gc.collect()
-        await until(lambda: not _process._workers)
+        await until(lambda: not others())
         await until(lambda: not any(is_running(pid) for pid in pids if pid))
 
     run(work)
@@ -100,8 +110,8 @@ def test_a_closed_object_stops_what_its_streams_are_doing(local: LocalStage) -> 
         stream = voice.stream()
         stream.push_text("A sentence that takes the slow voice some seconds.")
         stream.end_input()
-        (worker,) = await until(lambda: list(_process._workers.values()))
-        await until(lambda: worker.is_ready, 30)
+        worker = voice._connection._real._acquire()
+        await until(lambda: worker.is_ready, 60)
         await voice.aclose()
         await until(lambda: worker._process and worker._process.returncode is not None)
         assert worker.pid is not None
