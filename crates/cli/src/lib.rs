@@ -91,7 +91,7 @@ async fn dispatch(command: Command, environment: &Environment, printer: &mut Pri
             commands::sim::run(args, &mut printer.stdout()).await?;
             Ok(exit::DONE)
         }
-        Command::Status(args) => commands::status::run(&args, environment, printer),
+        Command::Status(args) => commands::status::run(&args, environment, printer).await,
     }
 }
 

@@ -2,7 +2,7 @@
 //! The implementations live in the `providers` crate, one folder each.
 
 use crate::{Modality, Status, Usage};
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 /// How far a request got. Decides what a provider bills when there is no usage message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +117,28 @@ impl PriceRef {
     }
 }
 
+/// The request that shows whether an address and a key work: a GET that costs nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Check {
+    /// The provider's own origin.
+    pub origin: &'static str,
+    /// What follows the origin and an owner's prefix.
+    pub path: &'static str,
+    /// The header that carries the key, and what stands before the key in it.
+    pub key: (&'static str, &'static str),
+    /// Further headers.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// The provider's word in a refusal that shows a good key all the same: one that may not ask for this.
+    pub passing_refusal: Option<&'static str>,
+}
+
+impl Check {
+    /// A check at `origin` and `path`, with the key as a bearer token.
+    pub const fn new(origin: &'static str, path: &'static str) -> Check {
+        Check { origin, path, key: ("authorization", "Bearer "), headers: &[], passing_refusal: None }
+    }
+}
+
 /// One provider, as the engine sees it. An implementation never names another provider.
 pub trait Provider: Send + Sync {
     /// The type name, such as `deepgram`.
@@ -152,6 +174,17 @@ pub trait Provider: Send + Sync {
         Cow::Borrowed(model)
     }
 
+    /// What shows that an address and a key work; `None` where nothing does.
+    fn check(&self) -> Option<Check> {
+        None
+    }
+
+    /// How long the first answer may take beyond what any provider is given: a runtime on the owner's machine reads
+    /// its model from disk for it.
+    fn warm_up(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// The price a request means.
     fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef;
 
@@ -168,9 +201,13 @@ pub trait Provider: Send + Sync {
     /// The `base_url` to give to LiveKit's plugin for what an owner wrote: the origin with its prefix, the same
     /// with `/v1`, or the plugin's full path all mean the same.
     fn plugin_base_url(&self, modality: Modality, model: &str, written: &str) -> String {
+        format!("{}{}", self.stem(written), self.endpoint(modality, model))
+    }
+
+    /// The origin with an owner's prefix of what an owner wrote, in any of these forms.
+    fn stem<'a>(&self, written: &'a str) -> &'a str {
         let trimmed = written.trim_end_matches('/');
-        let stem =
-            self.known_endings().iter().find_map(|ending| trimmed.strip_suffix(ending)).unwrap_or(trimmed);
-        format!("{}{}", stem.trim_end_matches('/'), self.endpoint(modality, model))
+        let stem = self.known_endings().iter().find_map(|ending| trimmed.strip_suffix(ending));
+        stem.unwrap_or(trimmed).trim_end_matches('/')
     }
 }

@@ -1,6 +1,7 @@
 //! Stage `resolve`: a model string and a project into a [`Target`]. No network, no store.
 
 use crate::{Engine, Error, target::Target};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use vg_core::{
     Modality,
@@ -69,10 +70,14 @@ impl Engine {
             Some(alias) => config.models.get(ask.modality).get(alias).map(|entry| entry.extra.get()),
             None => None,
         };
+        let keys = match account {
+            Some(account) => account.extra.get()?,
+            None => &Map::new(),
+        };
         let suffix = resolved.suffix.as_deref();
         let (language, voice) = match ask.modality {
             Modality::Stt => (ask.language.or(suffix), ask.voice),
-            Modality::Tts => (ask.language, ask.voice.or(suffix)),
+            Modality::Tts => (ask.language, ask.voice.or(suffix).or_else(|| own_voice(keys))),
             Modality::Llm => (ask.language, ask.voice),
         };
         Ok(Arc::new(Target {
@@ -89,7 +94,7 @@ impl Engine {
             modality: ask.modality,
             model_id: resolved.model_id.as_str().into(),
             project: ask.project.into(),
-            settings: account.map(|account| account.extra.get()).transpose()?.cloned().unwrap_or_default(),
+            settings: keys.clone(),
         }))
     }
 
@@ -102,12 +107,14 @@ impl Engine {
         if let Some(key) = ask.api_key.filter(|key| !key.is_empty()) {
             return Ok(Some(Secret::from(key)));
         }
-        let Some(variable) = provider.key_variable() else { return Ok(None) };
         let id = &resolved.provider_id;
         let lookup = |name: &str| self.shared.variable(name);
-        match self.shared.config().api_key(ask.project, id, || provider.key_in(&lookup))? {
-            Some(key) => Ok(Some(key)),
-            None => {
+        let key = self.shared.config().api_key(ask.project, id, || provider.key_in(&lookup))?;
+        match (key, provider.key_variable()) {
+            // A runtime on the owner's machine may have a key, and needs none.
+            (Some(key), _) => Ok(Some(key)),
+            (None, None) => Ok(None),
+            (None, Some(variable)) => {
                 Err(Error::MissingKey { provider: id.clone(), project: ask.project.to_owned(), variable })
             }
         }
@@ -139,4 +146,9 @@ fn with_provider(model: &str, provider: Option<&str>) -> String {
         }
         None => model.to_owned(),
     }
+}
+
+/// The voice an owner gives a provider for requests that name none.
+fn own_voice(keys: &Map<String, Value>) -> Option<&str> {
+    ["default_voice", "voice"].into_iter().find_map(|key| keys.get(key)?.as_str())
 }

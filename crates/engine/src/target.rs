@@ -1,7 +1,7 @@
 //! What a factory's object stands for: one model at one provider, for one project, with its key. Frozen when the
 //! object is built.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 use vg_core::{Modality, call::Endpoint, provider::Provider};
 
 /// A resolved model, ready for attempts.
@@ -31,6 +31,13 @@ impl Target {
     /// The model as the provider names it; see [`Provider::billed_model`].
     pub fn billed_model(&self) -> Cow<'_, str> {
         self.provider.billed_model(self.modality, &self.endpoint.model, self.endpoint.voice.as_deref())
+    }
+
+    /// How long its first answer may take, if the owner says so under `providers.<id>.timeout`, in seconds.
+    pub fn timeout(&self) -> Option<Duration> {
+        let written = self.settings.get("timeout")?;
+        let seconds = written.as_f64().or_else(|| written.as_str()?.trim().parse().ok())?;
+        Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero())
     }
 
     /// The class the owner's configuration gives a voice, under `providers.<id>.voice_classes`.

@@ -16,3 +16,4 @@ pub mod registry;
 mod shared;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod speech;

@@ -29,6 +29,10 @@ pub fn clients(id: &str) -> Clients {
         "deepgram" => deepgram::CLIENTS,
         "openai" => openai::CLIENTS,
         "anthropic" => anthropic::CLIENTS,
+        "whisper" => local::whisper::CLIENTS,
+        "ollama" => local::ollama::CLIENTS,
+        "kokoro" => local::kokoro::CLIENTS,
+        "piper" => local::piper::CLIENTS,
         "cartesia" => cartesia::CLIENTS,
         "elevenlabs" => elevenlabs::CLIENTS,
         _ => Clients::default(),
@@ -117,6 +121,15 @@ mod tests {
                 "http://h:1/p/v1",
                 &["", "/v1", "/v1/chat/completions", "/api"],
             ),
+            (
+                "whisper",
+                Modality::Stt,
+                "large-v3",
+                "http://h:1/p/v1",
+                &["", "/v1", "/v1/audio/transcriptions"],
+            ),
+            ("kokoro", Modality::Tts, "", "http://h:1/p/v1", &["", "/v1", "/v1/audio/speech"]),
+            ("piper", Modality::Tts, "", "http://h:1/p", &["", "/", "/synthesize"]),
         ];
         for (id, modality, model, wanted, endings) in table {
             let provider = find(id).unwrap();

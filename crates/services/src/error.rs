@@ -84,6 +84,15 @@ pub enum Error {
         /// What was asked for.
         id: String,
     },
+    /// No provider of this version has this name.
+    #[error("there is no provider `{id}`")]
+    NoProvider {
+        /// What was asked for.
+        id: String,
+    },
+    /// A value of the configuration is needed whose variable is not set.
+    #[error(transparent)]
+    Unset(#[from] vg_core::config::Unset),
     /// The store did not answer in time.
     #[error("the store did not answer within {seconds} s")]
     Slow {
@@ -107,7 +116,8 @@ impl Error {
             | Error::SecretMalformed { .. }
             | Error::NoSecretPlace
             | Error::SecretUnknown { .. } => Kind::Conflict,
-            Error::NoSession { .. } | Error::NoKey { .. } => Kind::NotFound,
+            Error::NoSession { .. } | Error::NoKey { .. } | Error::NoProvider { .. } => Kind::NotFound,
+            Error::Unset(_) => Kind::Unauthenticated,
             Error::Store(error) => error.kind(),
             Error::SecretFile { .. } | Error::Slow { .. } | Error::Write(_) => Kind::Unavailable,
             Error::Randomness(_) => Kind::Internal,

@@ -3,6 +3,7 @@
 //! One folder a noun, each with the arguments, the function and the result. A result serializes to the body of
 //! its HTTP route. Clocks and the environment are read by the callers and handed in.
 
+pub mod checks;
 pub mod costs;
 mod error;
 pub mod export;

@@ -9,7 +9,10 @@ use crate::{
 };
 use anyhow::Result;
 use std::{fs, path::Path};
-use vg_services::status::{ProviderState, status};
+use vg_services::{
+    checks::{Check, Outcome},
+    status::{ProviderState, status},
+};
 
 /// Show providers, switches and the ledger's place.
 #[derive(Debug, clap::Args)]
@@ -17,6 +20,9 @@ pub(crate) struct Args {
     /// As this project sees it
     #[arg(long, short)]
     project: Option<String>,
+    /// Ask each provider whether its address and key work
+    #[arg(long)]
+    live: bool,
     /// Print JSON, the same as `GET /v1/status`
     #[arg(long)]
     json: bool,
@@ -24,13 +30,20 @@ pub(crate) struct Args {
     file: ConfigFlag,
 }
 
-pub(crate) fn run(args: &Args, environment: &Environment, printer: &mut Printer) -> Result<u8> {
+pub(crate) async fn run(args: &Args, environment: &Environment, printer: &mut Printer) -> Result<u8> {
     let settings = Settings::announced(args.file.config.as_deref(), environment, printer)?;
     let project = settings.project(args.project.as_deref(), environment)?;
-    let status = status(&settings.config, &project, &|name| environment.get(name));
+    let variable = |name: &str| environment.get(name);
+    let mut status = status(&settings.config, &project, &variable);
+    if args.live {
+        status.check(&settings.config, &project, &variable).await;
+    }
+    let has_failed = |check: &Check| check.status == Outcome::Failed;
+    let failed = status.providers.values().any(|provider| provider.check.as_ref().is_some_and(has_failed));
+    let code = if failed { exit::FAILED } else { exit::DONE };
     if args.json {
         printer.json(&status)?;
-        return Ok(exit::DONE);
+        return Ok(code);
     }
     let file = settings.file.as_deref().map_or("none".into(), |file| file.display().to_string());
     printer.line(&format!("Configuration: {file}"))?;
@@ -38,10 +51,13 @@ pub(crate) fn run(args: &Args, environment: &Environment, printer: &mut Printer)
     printer.line(&format!("Database: {}", database(settings.database_url.as_deref())))?;
     printer.line("")?;
     printer.heading("Provider Status")?;
-    let mut table =
-        Table::new([("Provider", Align::Left), ("Configured", Align::Left), ("Models", Align::Left)]);
+    let heads = [("Provider", Align::Left), ("Configured", Align::Left), ("Models", Align::Left)];
+    let mut table = Table::new(heads.into_iter().chain(args.live.then_some(("Live", Align::Left))));
     for (id, provider) in &status.providers {
-        table.row([id.as_str(), word(&provider.state), &provider.models.join(", ")]);
+        let cells = [id.clone(), word(&provider.state).to_owned(), provider.models.join(", ")];
+        table.row(
+            cells.into_iter().chain(args.live.then(|| provider.check.as_ref().map(live).unwrap_or_default())),
+        );
     }
     printer.table(&table)?;
     printer.line("")?;
@@ -64,7 +80,15 @@ pub(crate) fn run(args: &Args, environment: &Environment, printer: &mut Printer)
     if !missing.is_empty() {
         printer.hint(&format!("keys that are not set: {}", missing.join(", ")));
     }
-    Ok(exit::DONE)
+    Ok(code)
+}
+
+/// What came of asking a provider.
+fn live(check: &Check) -> String {
+    match (&check.status, &check.message) {
+        (Outcome::Ok, _) => format!("ok, {} ms", check.latency_ms),
+        (Outcome::Failed, message) => message.clone().unwrap_or_else(|| "failed".to_owned()),
+    }
 }
 
 const fn word(state: &ProviderState) -> &'static str {

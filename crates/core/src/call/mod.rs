@@ -19,6 +19,7 @@ use crate::config::Secret;
 use std::fmt;
 
 /// Where a call goes and as whom: one model at one provider, with the owner's key.
+#[derive(Clone)]
 pub struct Endpoint {
     /// The model as the provider calls it; empty for the provider's default.
     pub model: String,

@@ -3,10 +3,10 @@
 //! A provider that noticed the speech is not deaf, though it may say nothing before the speech is over: some
 //! transcribe as one speaks, others an utterance at its end.
 
-use super::speech::SpeechDetector;
 use std::time::Duration;
 use tokio::time::Instant;
 use vg_core::call::Heard;
+use vg_providers::speech::SpeechDetector;
 
 /// Once it is over, shorter speech need not be heard: it may have been a cough.
 const SHORTEST: Duration = Duration::from_millis(1_500);

@@ -103,11 +103,7 @@ impl Chat {
                 Some(None) | None => {
                     let tried = self.tries.next().await?;
                     attempts.push(Arc::clone(&tried.attempt));
-                    running.push(open(
-                        tried,
-                        Arc::clone(&self.request),
-                        self.tries.plan().patience.first_token,
-                    ));
+                    running.push(open(tried, Arc::clone(&self.request)));
                 }
             }
         }
@@ -167,8 +163,8 @@ impl Chat {
 }
 
 /// Asks one candidate and waits for its first output.
-async fn open(tried: Try, request: Arc<ChatRequest>, patience: Duration) -> (Try, Result<Begun, Failure>) {
-    let patience = if request.stream { patience } else { WHOLE };
+async fn open(tried: Try, request: Arc<ChatRequest>) -> (Try, Result<Begun, Failure>) {
+    let patience = if request.stream { tried.patience.first_token } else { WHOLE };
     let begun = match timeout(patience, begin(&tried, request, patience)).await {
         Ok(begun) => begun,
         Err(_) => Err(Failure::timed_out(format!("no first token within {} ms", patience.as_millis()))),

@@ -9,7 +9,6 @@ mod deafness;
 mod llm;
 mod mulaw;
 mod replay;
-mod speech;
 mod stt;
 mod tries;
 mod tts;

@@ -7,7 +7,6 @@ use super::{
     ListenCall,
     deafness::Deafness,
     replay::Replay,
-    speech::SpeechDetector,
     tries::{Tries, Try},
 };
 use crate::{Engine, admit::Scope, route::Plan, settle::Outcome};
@@ -21,7 +20,7 @@ use vg_core::{
     Status,
     call::{Failure, Heard, ListenInput, ListenRequest, Transcript},
 };
-use vg_providers::client::Listening;
+use vg_providers::{client::Listening, speech::SpeechDetector};
 
 /// Frames that may wait for a provider: 1.6 s of audio in LiveKit's frames. Beyond, the asker's socket waits.
 const FRAMES_AHEAD: usize = 32;
@@ -113,8 +112,7 @@ impl Ear {
 
     /// One candidate's part of it.
     async fn part(&mut self, tries: &Tries, tried: &Try) -> End {
-        let patience = tries.plan().patience;
-        let opening = timeout(patience.connect, open(tried, self.request.clone()));
+        let opening = timeout(tried.patience.connect, open(tried, self.request.clone()));
         let opened = tokio::select! {
             opened = opening => opened,
             () = self.events.closed() => return End::Abandoned,
@@ -131,21 +129,21 @@ impl Ear {
             end = self.pass(tries, tried, &mut *listening) => end,
             () = tries.stopped() => End::Abandoned,
         };
-        if matches!(end, End::Abandoned) {
+        if matches!(end, End::Abandoned) && listening.counts_at_its_end() {
             count_of(&mut *listening).await;
         }
         end
     }
 
     async fn pass(&mut self, tries: &Tries, tried: &Try, listening: &mut dyn Listening) -> End {
-        let silence = tries.plan().patience.transcript;
+        let silence = tried.patience.transcript;
         // Where this candidate's time begins in the asker's.
         let zero = self.replay.begins_at();
         if let Err(failure) = self.catch_up(listening).await {
             return End::Failed(failure);
         }
         let mut deafness = Deafness::default();
-        let mut last_word = self.last_word(tries);
+        let mut last_word = self.last_word(tries, tried);
         loop {
             let minds = self.minds_silence && tries.has_another();
             let deadline =
@@ -168,13 +166,13 @@ impl Ear {
                     if self.events.send(Box::new(Ok(heard))).await.is_err() {
                         return End::Abandoned;
                     }
-                    last_word = self.last_word(tries);
+                    last_word = self.last_word(tries, tried);
                 }
                 input = self.input.recv(), if !self.is_finished => {
                     if let Err(failure) = self.put(listening, input).await {
                         return End::Failed(failure);
                     }
-                    last_word = self.last_word(tries);
+                    last_word = self.last_word(tries, tried);
                     deafness.sent(&self.detector);
                 }
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
@@ -195,9 +193,10 @@ impl Ear {
 
     /// Until when the provider must have said its next word, once no more audio comes. Where something was said that
     /// another candidate could transcribe, there is less time.
-    fn last_word(&self, tries: &Tries) -> Option<Instant> {
+    fn last_word(&self, tries: &Tries, tried: &Try) -> Option<Instant> {
         let is_owed = self.kept_until.is_some() && tries.has_another();
-        let patience = if is_owed { LAST_WORD.min(tries.plan().patience.transcript) } else { LAST_WORD };
+        let transcript = tried.patience.transcript;
+        let patience = if is_owed { LAST_WORD.min(transcript) } else { LAST_WORD.max(transcript) };
         self.is_finished.then(|| Instant::now() + patience)
     }
 

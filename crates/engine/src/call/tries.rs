@@ -8,8 +8,9 @@ use crate::{
     Engine,
     admit::{Options, Scope},
     attempt::Attempt,
-    route::{Candidate, Plan},
+    route::{Candidate, Patience, Plan},
     settle::Outcome,
+    target::Target,
 };
 use std::{sync::Arc, time::Duration};
 use vg_core::{
@@ -48,6 +49,8 @@ pub(crate) struct Try {
     pub(crate) attempt: Arc<Attempt>,
     /// How to call the candidate. Its patience is that for a connection; a caller may set another.
     pub(crate) call: Call,
+    /// How long to wait for what: the plan's, or more where a model may have to be loaded first.
+    pub(crate) patience: Patience,
     /// Whether its circuit is half-open and waits for how this ends.
     is_probe: bool,
 }
@@ -140,14 +143,26 @@ impl Tries {
         // Further attempts belong to the same request.
         self.scope.request_id = Some(attempt.request_id());
         let tap: Arc<dyn Tap> = Arc::clone(&attempt) as Arc<dyn Tap>;
+        let patience = self.patience(target);
         let call = Call {
             network: self.engine.shared.network()?,
             endpoint: Arc::clone(&target.endpoint),
             tap,
-            connect_timeout: self.plan.patience.connect,
+            connect_timeout: patience.connect,
         };
         let is_probe = self.engine.shared.health.begins(target);
-        Ok(Try { engine: self.engine.clone(), position, candidate, attempt, call, is_probe })
+        Ok(Try { engine: self.engine.clone(), position, candidate, attempt, call, patience, is_probe })
+    }
+
+    /// How long a candidate is waited for. A runtime that must read its model from disk is given the time for that,
+    /// unless another candidate can answer at once; what the owner says holds in any case.
+    fn patience(&self, target: &Target) -> Patience {
+        let time = match target.timeout() {
+            Some(time) => time,
+            None if self.has_another() => Duration::ZERO,
+            None => target.provider.warm_up(),
+        };
+        self.plan.patience.at_least(time)
     }
 
     /// Ends a try that failed, and remembers why.

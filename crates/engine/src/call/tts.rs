@@ -141,7 +141,7 @@ impl Speech {
     }
 
     async fn pass(&mut self, tries: &Tries, tried: &Try) -> End {
-        let patience = tries.plan().patience;
+        let patience = tried.patience;
         let began_at = self.seconds;
         let first = self.done;
         let mut speaking = match timeout(patience.connect, open(tried, self.request.clone())).await {

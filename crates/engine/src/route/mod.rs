@@ -91,6 +91,18 @@ impl Patience {
             retries: wishes.retries.unwrap_or(failover.retries),
         }
     }
+
+    /// The same, with no less time for whatever comes first.
+    #[must_use]
+    pub fn at_least(self, time: Duration) -> Patience {
+        Patience {
+            connect: self.connect.max(time),
+            first_token: self.first_token.max(time),
+            first_audio: self.first_audio.max(time),
+            transcript: self.transcript.max(time),
+            ..self
+        }
+    }
 }
 
 impl std::fmt::Debug for Candidate {

@@ -5,7 +5,7 @@ use crate::{
     scripted::{Provider, Step, plan},
 };
 use std::{sync::Arc, time::Duration};
-use vg_core::{Kind, Line, Modality, Quantity, Source, Status, call::ChatRequest};
+use vg_core::{Kind, Line, Modality, Money, Quantity, Source, Status, call::ChatRequest};
 use vg_engine::{ChatCall, Circuit, Plan, Scope};
 
 const FIRST: &str = "openai/gpt-4.1-mini";
@@ -60,6 +60,29 @@ fn a_refusal_moves_on_and_each_try_is_a_line_of_one_request() {
     assert_eq!(lines[0].error.as_ref().unwrap().status, Some(500));
     assert_eq!(lines[0].usage.value(Quantity::InputTokens), Some(0));
     assert_eq!(lines[1].usage.value(Quantity::OutputTokens), Some(2));
+}
+
+/// Longer than a first token may take, and not as long as a model may take to be read from disk.
+fn load() -> Vec<Step> {
+    [vec![Step::Wait(60_000)], answer()].concat()
+}
+
+#[test]
+fn a_local_runtime_is_given_the_time_to_load_its_model() {
+    let local = Provider::new([load()]);
+    let (pieces, lines, _) = ask(|house| plan(house, Modality::Llm, &[("ollama/qwen2.5:3b", &local)]));
+    assert_eq!(pieces, ["role", "soup", "usage"]);
+    assert_eq!(statuses(&lines), [("ollama/qwen2.5:3b", Status::Success)]);
+    assert_eq!((lines[0].cost, &*lines[0].pricing_source), (Some(Money::ZERO), "voicegateway-local"));
+}
+
+#[test]
+fn nobody_waits_for_a_model_to_load_if_another_can_answer_at_once() {
+    let (local, cloud) = (Provider::new([load()]), Provider::new([answer()]));
+    let models = [("ollama/qwen2.5:3b", &local), (FIRST, &cloud)];
+    let (pieces, lines, _) = ask(|house| plan(house, Modality::Llm, &models));
+    assert_eq!(pieces, ["role", "soup", "usage"]);
+    assert_eq!(statuses(&lines), [("ollama/qwen2.5:3b", Status::Error), (FIRST, Status::Fallback)]);
 }
 
 #[test]

@@ -79,3 +79,23 @@ fn no_model_is_the_projects_default_stack() {
         assert_eq!(&*house.engine.resolve(&ask).unwrap().model_id, "cartesia/sonic-3");
     }
 }
+
+#[test]
+fn a_local_runtime_needs_no_key_and_takes_its_accounts_voice_timeout_and_key() {
+    let house = House::new(
+        "providers:\n  kokoro: { voice: af_bella, timeout: 2.5 }\n  piper: { default_voice: de_DE-thorsten-high }\n  \
+         whisper: { api_key: of-the-server, base_url: 'http://gpu:8000' }",
+    );
+    let kokoro = house.target(Modality::Tts, "local/kokoro");
+    assert_eq!(kokoro.endpoint.voice.as_deref(), Some("af_bella"));
+    assert_eq!(kokoro.timeout(), Some(std::time::Duration::from_millis(2_500)));
+    assert!(kokoro.endpoint.api_key.is_none() && kokoro.endpoint.base_url.is_none());
+    let voice = |model| house.target(Modality::Tts, model).endpoint.voice.clone();
+    assert_eq!(voice("local/kokoro:am_adam").as_deref(), Some("am_adam"));
+    assert_eq!(voice("piper/piper").as_deref(), Some("de_DE-thorsten-high"));
+    assert_eq!(voice("cartesia/sonic-3"), None);
+    let whisper = house.target(Modality::Stt, "local/whisper-large-v3");
+    assert_eq!(whisper.endpoint.key().unwrap(), "of-the-server");
+    assert_eq!(whisper.endpoint.base_url.as_deref(), Some("http://gpu:8000/v1"));
+    assert_eq!(whisper.timeout(), None);
+}

@@ -13,7 +13,7 @@ mod wire;
 use crate::shared::{api_error::ErrorBody, billing};
 use vg_core::{
     Modality, Usage,
-    provider::{Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
+    provider::{Check, Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
 
 /// How it is called.
@@ -45,6 +45,11 @@ impl Provider for Anthropic {
 
     fn known_endings(&self) -> &'static [&'static str] {
         &["/v1/messages", "/v1"]
+    }
+
+    fn check(&self) -> Option<Check> {
+        let check = Check::new("https://api.anthropic.com", "/v1/models?limit=1");
+        Some(Check { key: ("x-api-key", ""), headers: &[("anthropic-version", "2023-06-01")], ..check })
     }
 
     fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {

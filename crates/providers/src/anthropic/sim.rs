@@ -3,11 +3,12 @@
 mod check;
 mod messages;
 
-use crate::sim::{Sim, bearer, json_response};
+use crate::sim::{Sim, bearer, is_good, json_response};
 use axum::{
     Json, Router,
+    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::{Value, json};
@@ -20,7 +21,10 @@ pub(crate) fn router() -> Router<Sim> {
     Router::new().route("/v1/models", get(models)).route("/v1/messages", post(messages::create))
 }
 
-async fn models() -> Json<Value> {
+async fn models(State(sim): State<Sim>, headers: HeaderMap) -> Response {
+    if !has_key(&headers) {
+        return refusal(&sim, 401);
+    }
     let data: Vec<Value> = ["claude-opus-4-6", "claude-sonnet-4-6", "claude-haiku-4-5"]
         .iter()
         .map(
@@ -29,7 +33,7 @@ async fn models() -> Json<Value> {
         .collect();
     let (first, last) =
         (data.first().and_then(|model| model.get("id")), data.last().and_then(|model| model.get("id")));
-    Json(json!({"first_id": first, "last_id": last, "has_more": false, "data": data}))
+    Json(json!({"first_id": first, "last_id": last, "has_more": false, "data": data})).into_response()
 }
 
 fn error_body(sim: &Sim, status: u16, text: &str) -> (String, Value) {
@@ -72,14 +76,15 @@ fn bad_request(sim: &Sim, text: &str) -> Response {
 
 /// The refusal of a request without a good key, in either of the headers that carry one.
 fn refused_key(sim: &Sim, headers: &HeaderMap, model: &str) -> Option<Response> {
+    (!has_key(headers)).then(|| {
+        sim.refuse(PROVIDER, Modality::Llm, model);
+        refusal(sim, 401)
+    })
+}
+
+fn has_key(headers: &HeaderMap) -> bool {
     let key = headers.get("x-api-key").and_then(|key| key.to_str().ok());
-    match key.or_else(|| bearer(headers, &["bearer"])) {
-        Some(key) if !key.is_empty() && key != "invalid" => None,
-        _ => {
-            sim.refuse(PROVIDER, Modality::Llm, model);
-            Some(refusal(sim, 401))
-        }
-    }
+    is_good(key.or_else(|| bearer(headers, &["bearer"])))
 }
 
 /// The headers every answer carries.

@@ -14,7 +14,7 @@ pub(crate) mod wire;
 
 use vg_core::{
     Modality, Usage,
-    provider::{Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
+    provider::{Check, Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
 
 /// How it is called.
@@ -52,6 +52,11 @@ impl Provider for Cartesia {
             "/tts",
             "/v1",
         ]
+    }
+
+    fn check(&self) -> Option<Check> {
+        let check = Check::new("https://api.cartesia.ai", "/voices?limit=1");
+        Some(Check { key: ("x-api-key", ""), headers: &[("cartesia-version", "2025-04-16")], ..check })
     }
 
     fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {

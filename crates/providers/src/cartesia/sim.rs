@@ -3,11 +3,12 @@
 mod listen;
 mod speak;
 
-use crate::sim::{Query, Sim, bearer, json_response};
+use crate::sim::{Query, Sim, bearer, is_good, json_response};
 use axum::{
     Json, Router,
+    extract::{Query as Parameters, State},
     http::HeaderMap,
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::json;
@@ -19,12 +20,25 @@ const REQUEST_ID: &str = "x-request-id";
 pub(crate) fn router() -> Router<Sim> {
     Router::new()
         .route("/", get(async || Json(json!({"ok": true, "version": "simulated"}))))
+        .route("/voices", get(voices))
         .route("/tts/websocket", get(speak::stream))
         .route("/tts/bytes", post(speak::bytes))
         .route("/tts/sse", post(speak::events))
         .route("/stt", post(listen::recording))
         .route("/stt/websocket", get(listen::manual))
         .route("/stt/turns/websocket", get(listen::turns))
+}
+
+async fn voices(
+    State(sim): State<Sim>,
+    Parameters(query): Parameters<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Response {
+    if !has_key(&headers, &Query(query)) {
+        return refusal(&sim, 401);
+    }
+    Json(json!({"data": [{"id": "a-voice", "name": "A voice", "language": "en"}], "has_more": false}))
+        .into_response()
 }
 
 /// Cartesia's refusal of a request; versions before March 2026 have no code and are told in `error`.
@@ -54,13 +68,14 @@ fn refused_key(
     modality: Modality,
     model: &str,
 ) -> Option<Response> {
+    (!has_key(headers, query)).then(|| {
+        sim.refuse(PROVIDER, modality, model);
+        refusal(sim, 401)
+    })
+}
+
+fn has_key(headers: &HeaderMap, query: &Query) -> bool {
     let header = headers.get("x-api-key").and_then(|value| value.to_str().ok());
     let token = query.get("access_token").or_else(|| query.get("api_key"));
-    match header.or_else(|| bearer(headers, &["bearer"])).or(token) {
-        Some(key) if !key.is_empty() && key != "invalid" => None,
-        _ => {
-            sim.refuse(PROVIDER, modality, model);
-            Some(refusal(sim, 401))
-        }
-    }
+    is_good(header.or_else(|| bearer(headers, &["bearer"])).or(token))
 }

@@ -5,9 +5,11 @@
 //! engine's. Dropping a future, a stream or an open call cancels it: nothing is sent after that, and the
 //! provider's connection is closed unless it is clean and can be kept for the next call.
 
+mod check;
 mod network;
 mod pool;
 
+pub use check::check;
 pub use network::{Body, Network, Socket, Words, full, full_leaving};
 pub use pool::{Lifetime, PooledSocket};
 
@@ -104,6 +106,11 @@ pub trait Listening: Send {
 
     /// Says that no more audio comes, so that the provider finishes: `next` then gives what is left, and `None`.
     fn finish(&mut self) -> BoxFuture<'_, Result<(), Failure>>;
+
+    /// Whether the provider says at its end how much it heard, so that a stream nobody waits for is worth finishing.
+    fn counts_at_its_end(&self) -> bool {
+        true
+    }
 }
 
 /// A file of speech as it comes.

@@ -17,7 +17,7 @@ pub(crate) mod wire;
 use std::borrow::Cow;
 use vg_core::{
     Modality, Usage,
-    provider::{Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
+    provider::{Check, Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
 
 /// How it is called.
@@ -58,6 +58,11 @@ impl Provider for Deepgram {
             Modality::Tts => options::voice_model(model, voice),
             Modality::Stt | Modality::Llm => Cow::Borrowed(model),
         }
+    }
+
+    fn check(&self) -> Option<Check> {
+        let check = Check::new("https://api.deepgram.com", "/v1/auth/token");
+        Some(Check { key: ("authorization", "Token "), ..check })
     }
 
     fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {

@@ -5,11 +5,12 @@ mod listen;
 mod speak;
 mod words;
 
-use crate::sim::{Query, Sim, bearer, json_response};
+use crate::sim::{Query, Sim, bearer, is_good, json_response};
 use axum::{
     Json, Router,
+    extract::State,
     http::{HeaderMap, HeaderValue},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::get,
 };
 use serde_json::json;
@@ -23,10 +24,19 @@ pub(crate) fn router() -> Router<Sim> {
         .route("/v1/listen", get(listen::stream).post(listen::recording))
         .route("/v2/listen", get(flux::stream))
         .route("/v1/speak", get(speak::stream).post(speak::whole))
+        .route("/v1/auth/token", get(key))
         .route(
             "/v1/models",
             get(async || Json(json!({"stt": [{"name": "nova-3"}], "tts": [{"name": "asteria"}]}))),
         )
+}
+
+/// What a key may do.
+async fn key(State(sim): State<Sim>, headers: HeaderMap) -> Response {
+    if !has_key(&headers) {
+        return refusal(&sim, 401);
+    }
+    Json(json!({"api_key_id": sim.uuid(), "scopes": ["usage:write"]})).into_response()
 }
 
 /// Deepgram's refusal of a request, with its reason in the body and in a header.
@@ -57,21 +67,23 @@ fn bad_request(sim: &Sim, text: &str) -> Response {
     response
 }
 
-/// The refusal of a request without a good key: a header, or the subprotocol that browsers use.
+/// The refusal of a request without a good key.
 fn refused_key(sim: &Sim, headers: &HeaderMap, modality: Modality, model: &str) -> Option<Response> {
+    (!has_key(headers)).then(|| {
+        sim.refuse(PROVIDER, modality, model);
+        refusal(sim, 401)
+    })
+}
+
+/// The key is in a header, or in the subprotocol that browsers use.
+fn has_key(headers: &HeaderMap) -> bool {
     let subprotocol = headers
         .get("sec-websocket-protocol")
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split_once(','))
         .filter(|(scheme, _)| scheme.trim() == "token")
         .map(|(_, key)| key.trim());
-    match bearer(headers, &["token", "bearer"]).or(subprotocol) {
-        Some(key) if !key.is_empty() && key != "invalid" => None,
-        _ => {
-            sim.refuse(PROVIDER, modality, model);
-            Some(refusal(sim, 401))
-        }
-    }
+    is_good(bearer(headers, &["token", "bearer"]).or(subprotocol))
 }
 
 fn with_id(mut response: Response, id: &str) -> Response {

@@ -1,11 +1,26 @@
-//! Runtimes on the owner's machine: Whisper, Ollama, Kokoro, Piper. They need no key and cost exactly 0, and
-//! what they did is metered all the same.
+//! Runtimes on the owner's machines, as the HTTP servers people run: Whisper (speaches), Ollama, Kokoro
+//! (Kokoro-FastAPI), Piper. They need no key and cost exactly 0, and what they did is metered all the same.
 
-use crate::shared::billing;
+pub mod kokoro;
+pub mod ollama;
+pub mod piper;
+#[cfg(feature = "sim")]
+pub(crate) mod sim;
+#[cfg(feature = "sim")]
+#[cfg(test)]
+mod tests;
+pub mod whisper;
+
+use crate::shared::{billing, openai_compat::Dialect, speech_file::PCM_RATE};
+use std::time::Duration;
 use vg_core::{
-    Modality, Usage,
-    provider::{Direction, Facts, Frame, PriceQuery, PriceRef, Provider, Said},
+    Kind, Modality, Usage,
+    call::Failure,
+    provider::{Check, Direction, Facts, Frame, PriceQuery, PriceRef, Provider, Said},
 };
+
+/// How long the first answer may take, as the model is read from disk for it.
+const WARM_UP: Duration = Duration::from_secs(120);
 
 /// A local runtime.
 pub struct Local {
@@ -13,21 +28,76 @@ pub struct Local {
     modalities: &'static [Modality],
     endpoint: &'static str,
     endings: &'static [&'static str],
+    /// How an owner starts it.
+    start: &'static str,
+    check: Check,
 }
 
-/// Whisper, by faster-whisper.
-pub static WHISPER: Local = Local { id: "whisper", modalities: &[Modality::Stt], endpoint: "", endings: &[] };
+/// Whisper, by a server of faster-whisper.
+pub static WHISPER: Local = Local {
+    id: "whisper",
+    modalities: &[Modality::Stt],
+    endpoint: "/v1",
+    endings: &["/v1/audio/transcriptions", "/v1"],
+    start: "start speaches",
+    check: Check::new("http://localhost:8000", "/v1/models"),
+};
 /// Ollama, through its OpenAI-shaped endpoint.
 pub static OLLAMA: Local = Local {
     id: "ollama",
     modalities: &[Modality::Llm],
     endpoint: "/v1",
     endings: &["/v1/chat/completions", "/v1", "/api"],
+    start: "start it with `ollama serve`",
+    check: Check::new("http://localhost:11434", "/api/version"),
 };
-/// Kokoro.
-pub static KOKORO: Local = Local { id: "kokoro", modalities: &[Modality::Tts], endpoint: "", endings: &[] };
-/// Piper.
-pub static PIPER: Local = Local { id: "piper", modalities: &[Modality::Tts], endpoint: "", endings: &[] };
+/// Kokoro, by Kokoro-FastAPI.
+pub static KOKORO: Local = Local {
+    id: "kokoro",
+    modalities: &[Modality::Tts],
+    endpoint: "/v1",
+    endings: &["/v1/audio/speech", "/v1"],
+    start: "start Kokoro-FastAPI",
+    check: Check::new("http://localhost:8880", "/health"),
+};
+/// Piper, by its own HTTP server.
+pub static PIPER: Local = Local {
+    id: "piper",
+    modalities: &[Modality::Tts],
+    endpoint: "",
+    endings: &["/synthesize"],
+    start: "start it with `python -m piper.http_server -m <voice>`",
+    check: Check::new("http://localhost:5000", "/voices"),
+};
+
+/// What a server on the owner's machine has in common with OpenAI's.
+const SERVER: Dialect = Dialect {
+    base_url: "",
+    needs_key: false,
+    chat_model: "",
+    has_stream_options: true,
+    transcription_model: "",
+    speech_model: "",
+    voice: "",
+    speech_rate: PCM_RATE,
+    has_speech_usage: |_| false,
+};
+
+impl Local {
+    /// The failure of a request that was not accepted, with what the owner can do about it: start the runtime, or
+    /// get the model.
+    fn advised(&self, mut failure: Failure, missing: impl FnOnce() -> String) -> Failure {
+        let advice = match (failure.status, failure.kind) {
+            (Some(404), _) => missing(),
+            (None, Kind::UpstreamFailed) => {
+                format!("is {0} running there? {1}, or set `providers.{0}.base_url`", self.id, self.start)
+            }
+            _ => return failure,
+        };
+        failure.message = format!("{}; {advice}", failure.message);
+        failure
+    }
+}
 
 impl Provider for Local {
     fn id(&self) -> &'static str {
@@ -48,6 +118,14 @@ impl Provider for Local {
 
     fn known_endings(&self) -> &'static [&'static str] {
         self.endings
+    }
+
+    fn check(&self) -> Option<Check> {
+        Some(self.check)
+    }
+
+    fn warm_up(&self) -> Duration {
+        WARM_UP
     }
 
     fn price_ref(&self, _query: &PriceQuery<'_>) -> PriceRef {

@@ -17,7 +17,7 @@ mod wire;
 use crate::shared::openai_compat::Dialect;
 use vg_core::{
     Modality, Usage,
-    provider::{Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
+    provider::{Check, Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
 
 /// How it is called.
@@ -59,6 +59,10 @@ impl Provider for OpenAi {
 
     fn known_endings(&self) -> &'static [&'static str] {
         &["/v1/chat/completions", "/v1/audio/transcriptions", "/v1/audio/speech", "/v1"]
+    }
+
+    fn check(&self) -> Option<Check> {
+        Some(Check::new("https://api.openai.com", "/v1/models"))
     }
 
     fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {

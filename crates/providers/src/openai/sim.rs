@@ -1,16 +1,18 @@
 //! Plays OpenAI: <https://platform.openai.com/docs/api-reference>, read 2026-11.
 
-mod chat;
-mod prompt;
 mod realtime;
 mod speech;
-mod transcription;
 
-use crate::sim::{Sim, bearer, json_response};
+use crate::sim::{
+    Counts, FLICKS_PER_SECOND, Sim, Ticket, bearer, count, is_good, json_response,
+    openai_compat::{House, chat, event, transcription},
+    seconds,
+};
 use axum::{
     Json, Router,
+    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::{Value, json};
@@ -18,25 +20,79 @@ use vg_core::Modality;
 
 const PROVIDER: &str = "openai";
 const REQUEST_ID: &str = "x-request-id";
+/// Audio tokens of a recording are of 100 ms each.
+const TOKENS_PER_SECOND: f64 = 10.0;
+
+struct OpenAi;
+
+impl House for OpenAi {
+    const PROVIDER: &'static str = PROVIDER;
+    const CACHES_PROMPTS: bool = true;
+
+    fn refused_key(sim: &Sim, headers: &HeaderMap, modality: Modality, model: &str) -> Option<Response> {
+        refused_key(sim, headers, modality, model)
+    }
+
+    fn refusal(sim: &Sim, status: u16) -> Response {
+        refusal(sim, status)
+    }
+
+    fn bad_request(sim: &Sim, text: &str, param: Option<&str>) -> Response {
+        bad_request(sim, text, param)
+    }
+
+    fn headers(sim: &Sim) -> HeaderMap {
+        answer_headers(sim)
+    }
+
+    /// Whole seconds, rounded up, for Whisper, tokens for the others.
+    fn bill_recording(
+        ticket: &mut Ticket,
+        form: &transcription::Form,
+        flicks: u64,
+        said: &str,
+    ) -> Option<Value> {
+        if form.model.starts_with("whisper") {
+            let billed = flicks.div_ceil(FLICKS_PER_SECOND);
+            ticket.add(Counts { audio_flicks: billed * FLICKS_PER_SECOND, ..Counts::default() });
+            return Some(json!({"type": "duration", "seconds": billed}));
+        }
+        let text_tokens = count(&form.prompt);
+        let audio_tokens = (seconds(flicks) * TOKENS_PER_SECOND).ceil() as u64;
+        let (input_tokens, output_tokens) = (text_tokens + audio_tokens, count(said));
+        let input_audio_tokens = audio_tokens;
+        ticket.add(Counts { input_tokens, output_tokens, input_audio_tokens, ..Counts::default() });
+        Some(json!({
+            "type": "tokens",
+            "input_tokens": input_tokens,
+            "input_token_details": {"text_tokens": text_tokens, "audio_tokens": audio_tokens},
+            "output_tokens": output_tokens,
+            "total_tokens": input_tokens + output_tokens,
+        }))
+    }
+}
 
 pub(crate) fn router() -> Router<Sim> {
     Router::new()
         .route("/", get(async || Json(json!({"ok": true}))))
         .route("/models", get(models))
-        .route("/chat/completions", post(chat::complete))
-        .route("/audio/transcriptions", post(transcription::transcribe_file))
+        .route("/chat/completions", post(chat::complete::<OpenAi>))
+        .route("/audio/transcriptions", post(transcription::transcribe_file::<OpenAi>))
         .route("/audio/speech", post(speech::speech))
         .route("/realtime", get(realtime::transcription))
 }
 
-async fn models() -> Json<Value> {
+async fn models(State(sim): State<Sim>, headers: HeaderMap) -> Response {
+    if !has_key(&headers) {
+        return refusal(&sim, 401);
+    }
     let known =
         ["gpt-4.1", "gpt-4.1-mini", "gpt-4o-mini-transcribe", "gpt-4o-mini-tts", "tts-1", "whisper-1"];
     let data: Vec<Value> = known
         .iter()
         .map(|id| json!({"id": id, "object": "model", "created": 1_700_000_000, "owned_by": "openai"}))
         .collect();
-    Json(json!({"object": "list", "data": data}))
+    Json(json!({"object": "list", "data": data})).into_response()
 }
 
 /// OpenAI's refusal of a request.
@@ -62,13 +118,14 @@ fn bad_request(sim: &Sim, text: &str, param: Option<&str>) -> Response {
 
 /// The refusal of a request without a good key.
 fn refused_key(sim: &Sim, headers: &HeaderMap, modality: Modality, model: &str) -> Option<Response> {
-    match bearer(headers, &["bearer"]) {
-        Some(key) if !key.is_empty() && key != "invalid" => None,
-        _ => {
-            sim.refuse(PROVIDER, modality, model);
-            Some(refusal(sim, 401))
-        }
-    }
+    (!has_key(headers)).then(|| {
+        sim.refuse(PROVIDER, modality, model);
+        refusal(sim, 401)
+    })
+}
+
+fn has_key(headers: &HeaderMap) -> bool {
+    is_good(bearer(headers, &["bearer"]))
 }
 
 /// The headers every answer carries.
@@ -89,17 +146,7 @@ fn answer_headers(sim: &Sim) -> HeaderMap {
     headers
 }
 
-/// One server-sent event, as OpenAI writes it.
-fn event(data: &Value) -> String {
-    format!("data: {data}\n\n")
-}
-
 /// The error message in the middle of a stream.
 fn error_event() -> String {
-    event(&json!({"error": {
-        "message": "The server had an error while processing your request.",
-        "type": "server_error",
-        "param": null,
-        "code": null,
-    }}))
+    event(&OpenAi::failure())
 }

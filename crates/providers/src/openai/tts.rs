@@ -3,7 +3,7 @@
 use super::DIALECT;
 use crate::{
     client::{Call, Speaking, Synthesized, TtsClient},
-    shared::openai_compat::{speaking::Texts, speech},
+    shared::{openai_compat::speech, texts::Texts},
 };
 use futures_util::future::BoxFuture;
 use std::future::ready;
@@ -22,7 +22,9 @@ impl TtsClient for Tts {
         call: Call,
         request: SpeakRequest,
     ) -> BoxFuture<'static, Result<Box<dyn Speaking>, Failure>> {
-        let texts = Texts::open(call, request, &DIALECT);
+        // A missing key is told before the first text.
+        let key = DIALECT.post(&call, "");
+        let texts = key.and_then(|_| Texts::open(call, request, &Tts, DIALECT.speech_rate));
         Box::pin(ready(texts.map(|texts| Box::new(texts) as Box<dyn Speaking>)))
     }
 

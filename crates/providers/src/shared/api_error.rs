@@ -102,13 +102,15 @@ pub fn words(body: &[u8]) -> Words {
     if let Some(error) = refusal.error {
         return Words { message: shortened(error.message()), code: error.code() };
     }
+    // ElevenLabs' word for it.
+    let code = refusal.detail.as_ref().and_then(|detail| detail.get("status")?.as_str().map(str::to_owned));
     let detail = refusal.detail.map(|detail| match detail {
         Value::String(text) => text,
         other => {
             other.get("message").and_then(Value::as_str).map_or_else(|| other.to_string(), str::to_owned)
         }
     });
-    Words { message: shortened(&detail.or(refusal.message).unwrap_or_default()), code: None }
+    Words { message: shortened(&detail.or(refusal.message).unwrap_or_default()), code }
 }
 
 #[cfg(test)]

@@ -20,5 +20,6 @@ pub mod seconds;
 pub mod speaking;
 pub mod speech_file;
 pub mod sse;
+pub mod texts;
 pub mod wav;
 pub mod websocket;

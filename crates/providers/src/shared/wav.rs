@@ -1,27 +1,81 @@
-//! WAV files, as far as the meter reads them.
+//! WAV files, as far as we read and write them.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// A WAV file's format and the samples that are there.
+#[derive(Debug)]
+pub struct Wav<'a> {
+    /// Samples a second.
+    pub rate: u32,
+    /// Channels.
+    pub channels: u16,
+    /// Bits of a sample.
+    pub bits: u16,
+    byte_rate: u32,
+    /// The `data` chunk, as far as it is there.
+    pub data: &'a [u8],
+}
+
+impl Wav<'_> {
+    /// Reads a file; `None` when it is none.
+    pub fn parse(file: &[u8]) -> Option<Wav<'_>> {
+        if file.len() < 44 || file.get(..4)? != b"RIFF" || file.get(8..12)? != b"WAVE" {
+            return None;
+        }
+        let mut format = None;
+        let mut rest = file.get(12..)?;
+        while let Some((head, body)) = rest.split_at_checked(8) {
+            let (name, size) = head.split_at_checked(4)?;
+            let size = u32::from_le_bytes(size.try_into().ok()?) as usize;
+            match (name, format) {
+                (b"fmt ", _) => {
+                    let word = |at: usize| Some(u16::from_le_bytes(*body.get(at..)?.first_chunk()?));
+                    let number = |at: usize| Some(u32::from_le_bytes(*body.get(at..)?.first_chunk()?));
+                    format = Some((word(2)?, number(4)?, number(8)?, word(14)?));
+                }
+                (b"data", Some((channels, rate, byte_rate, bits))) if byte_rate > 0 => {
+                    // Writers that stream leave the size open: the audio that is there counts.
+                    let data = body.get(..size.min(body.len()))?;
+                    return Some(Wav { rate, channels, bits, byte_rate, data });
+                }
+                _ => {}
+            }
+            rest = body.get(size.checked_add(size % 2)?..)?;
+        }
+        None
+    }
+
+    /// How long its audio is, in nanoseconds.
+    pub fn nanos(&self) -> u64 {
+        let nanos = self.data.len() as u128 * 1_000_000_000 / u128::from(self.byte_rate.max(1));
+        u64::try_from(nanos).unwrap_or(u64::MAX)
+    }
+}
 
 /// How much audio a WAV file holds, in nanoseconds; `None` when it is none. The same rule as in the embedded layer:
 /// the bytes of the `data` chunk that are there, by the byte rate of the format.
 pub fn nanos(file: &[u8]) -> Option<u64> {
-    if file.len() < 44 || file.get(..4)? != b"RIFF" || file.get(8..12)? != b"WAVE" {
-        return None;
-    }
-    let mut byte_rate = 0_u64;
-    let mut rest = file.get(12..)?;
-    while let Some((head, body)) = rest.split_at_checked(8) {
-        let (name, size) = head.split_at_checked(4)?;
-        let size = u32::from_le_bytes(size.try_into().ok()?) as usize;
-        match name {
-            b"fmt " => byte_rate = u32::from_le_bytes(body.get(8..12)?.try_into().ok()?).into(),
-            b"data" if byte_rate > 0 => {
-                let bytes = size.min(body.len()) as u128;
-                return u64::try_from(bytes * 1_000_000_000 / u128::from(byte_rate)).ok();
-            }
-            _ => {}
-        }
-        rest = body.get(size.checked_add(size % 2)?..)?;
-    }
-    None
+    Wav::parse(file).map(|wav| wav.nanos())
+}
+
+/// A file of 16-bit samples of one channel.
+pub fn file(rate: u32, samples: &[u8]) -> Bytes {
+    let length = u32::try_from(samples.len()).unwrap_or(u32::MAX);
+    let mut file = BytesMut::with_capacity(44 + samples.len());
+    file.put_slice(b"RIFF");
+    file.put_u32_le(length.saturating_add(36));
+    file.put_slice(b"WAVEfmt ");
+    file.put_u32_le(16);
+    file.put_u16_le(1); // uncompressed
+    file.put_u16_le(1);
+    file.put_u32_le(rate);
+    file.put_u32_le(rate.saturating_mul(2));
+    file.put_u16_le(2);
+    file.put_u16_le(16);
+    file.put_slice(b"data");
+    file.put_u32_le(length);
+    file.put_slice(samples);
+    file.freeze()
 }
 
 #[cfg(test)]
@@ -44,6 +98,14 @@ mod tests {
         assert_eq!(nanos(&wav(16_000, 16_000)), Some(500_000_000));
         assert_eq!(nanos(&wav(u32::MAX, 16_000)), Some(500_000_000)); // as it comes from a pipe
         assert_eq!(nanos(b"ID3"), None);
+    }
+
+    #[test]
+    fn a_file_that_was_written_is_read_as_it_was() {
+        let written = file(22_050, &[1, 2, 3, 4]);
+        let read = Wav::parse(&written).unwrap();
+        assert_eq!((read.rate, read.channels, read.bits, read.data), (22_050, 1, 16, &[1, 2, 3, 4][..]));
+        assert_eq!(read.nanos(), 2 * 1_000_000_000 / 22_050);
     }
 
     proptest::proptest! {

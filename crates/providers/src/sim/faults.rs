@@ -25,13 +25,17 @@ pub(crate) enum FaultKind {
 }
 
 /// What is served, and which of it tells its usage in the answer.
-const SERVED: [(&str, &[Modality], &[Modality]); 5] = [
+const SERVED: &[(&str, &[Modality], &[Modality])] = &[
     ("anthropic", &[Modality::Llm], &[Modality::Llm]),
     ("cartesia", &[Modality::Stt, Modality::Tts], &[]),
     ("deepgram", &[Modality::Stt, Modality::Tts], &[Modality::Stt]),
     // Only a recording's answer tells its length, and a file of speech its credits; streams tell nothing.
     ("elevenlabs", &[Modality::Stt, Modality::Tts], &[Modality::Stt, Modality::Tts]),
+    ("kokoro", &[Modality::Tts], &[]),
+    ("ollama", &[Modality::Llm], &[Modality::Llm]),
     ("openai", &Modality::ALL, &Modality::ALL),
+    ("piper", &[Modality::Tts], &[]),
+    ("whisper", &[Modality::Stt], &[]),
 ];
 
 /// One order: the next `times` requests of a provider's modality fail in the same way.

@@ -1,5 +1,5 @@
-//! The provider simulators: one server on one port that plays Anthropic, Cartesia, Deepgram, ElevenLabs and OpenAI to
-//! their own clients and bills what it served.
+//! The provider simulators: one server on one port that plays Anthropic, Cartesia, Deepgram, ElevenLabs, OpenAI and the
+//! local runtimes to their own clients and bills what it served.
 //!
 //! What the providers share lives here: the meter, the faults, the script, the pacing, the sounds. What each one
 //! says on its wire is in its folder's `sim`. Nothing here may use the product's metering, prices or tokenizer:
@@ -11,6 +11,7 @@ mod gate;
 mod listen;
 mod meter;
 mod mp3;
+pub(crate) mod openai_compat;
 mod outbox;
 mod playback;
 mod request;
@@ -28,7 +29,7 @@ pub(crate) use listen::{Dialect, Heard, Listening, Utterance, listen, transcribe
 pub(crate) use meter::{Counts, FLICKS_PER_SECOND, SocketClock, Ticket, seconds};
 pub(crate) use outbox::Outbox;
 pub(crate) use playback::{Playback, Step};
-pub(crate) use request::{Query, bearer, json_response};
+pub(crate) use request::{Query, bearer, is_good, json_response};
 pub(crate) use script::Reply;
 pub(crate) use sound::{AudioFormat, Encoding, MILLIS_PER_CHARACTER, Wav};
 pub(crate) use speak::{Asked, Sound, Speech, Tongue, speak};
@@ -86,7 +87,11 @@ pub fn base_urls(origin: &str) -> Vec<(&'static str, String)> {
         ("cartesia", format!("{origin}/cartesia")),
         ("deepgram", format!("{origin}/deepgram/v1/listen")),
         ("elevenlabs", format!("{origin}/elevenlabs/v1")),
+        ("kokoro", format!("{origin}/kokoro")),
+        ("ollama", format!("{origin}/ollama")),
         ("openai", format!("{origin}/openai/v1")),
+        ("piper", format!("{origin}/piper")),
+        ("whisper", format!("{origin}/whisper")),
     ]
 }
 
@@ -98,6 +103,7 @@ fn router(sim: Sim) -> Router {
         .nest("/deepgram", crate::deepgram::sim::router())
         .nest("/cartesia", crate::cartesia::sim::router())
         .nest("/elevenlabs/v1", crate::elevenlabs::sim::router())
+        .merge(crate::local::sim::router())
         .merge(admin::router())
         .layer(axum::extract::DefaultBodyLimit::max(64 * 1024 * 1024))
         .with_state(sim)

@@ -28,6 +28,11 @@ pub(crate) fn bearer<'a>(headers: &'a HeaderMap, schemes: &[&str]) -> Option<&'a
     schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme)).then(|| key.trim())
 }
 
+/// Whether a key is one: any but `invalid`.
+pub(crate) fn is_good(key: Option<&str>) -> bool {
+    key.is_some_and(|key| !key.is_empty() && key != "invalid")
+}
+
 /// An answer with a JSON body and one more header.
 pub(crate) fn json_response(
     status: u16,

@@ -24,7 +24,8 @@ pub(crate) struct Rig {
     sim: Sim,
     /// `http://127.0.0.1:…`
     pub origin: String,
-    network: Arc<Network>,
+    /// The connections.
+    pub network: Arc<Network>,
     /// What the clients told the meter.
     pub recorder: Arc<Recorder>,
 }
@@ -122,6 +123,11 @@ impl Rig {
     /// The audio on the only row of the simulators' meter, in nanoseconds.
     pub(crate) fn billed_audio_nanos(&self) -> u64 {
         (self.row()["audio_seconds"].as_f64().unwrap() * 1e9).round() as u64
+    }
+
+    /// How many requests were booked.
+    pub(crate) fn requests(&self) -> usize {
+        self.sim.meter().rows().len()
     }
 
     /// The model of the only row of the simulators' meter.

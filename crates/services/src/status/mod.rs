@@ -1,5 +1,7 @@
 //! Which providers can be used, as a project sees it.
 
+use crate::checks::{self, Check};
+use futures_util::future::join_all;
 use indexmap::IndexMap;
 use serde::Serialize;
 use vg_core::{
@@ -42,6 +44,9 @@ pub struct ProviderStatus {
     /// The models that the configuration names of it.
     #[serde(skip)]
     pub models: Vec<String>,
+    /// Whether it answers, if it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
 }
 
 /// Whether a provider can be used.
@@ -55,6 +60,18 @@ pub enum ProviderState {
     NoKey(String),
     /// No provider of this version.
     Unknown,
+}
+
+impl Status {
+    /// Asks every provider that can be used whether its address and key work, all at once.
+    pub async fn check(&mut self, config: &Config, project: &str, variable: &dyn Fn(&str) -> Option<String>) {
+        let usable =
+            self.providers.iter_mut().filter(|(_, provider)| provider.state == ProviderState::Configured);
+        join_all(usable.map(async |(id, provider)| {
+            provider.check = checks::check(config, project, id, variable).await.ok();
+        }))
+        .await;
+    }
 }
 
 /// Where prices come from.
@@ -117,6 +134,7 @@ fn provider(
     let is_local = provider.is_some_and(|provider| provider.key_variable().is_none());
     ProviderStatus {
         models: models.collect(),
+        check: None,
         kind: if is_local { "local" } else { "cloud" },
         state: match provider {
             _ if is_off => ProviderState::SwitchedOff,

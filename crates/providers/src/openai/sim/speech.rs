@@ -1,7 +1,9 @@
 //! Speech from text.
 
-use super::{PROVIDER, answer_headers, bad_request, error_event, event, refusal, refused_key};
-use crate::sim::{AudioFormat, Counts, Encoding, MILLIS_PER_CHARACTER, Sim, Speech, Step, count, text};
+use super::{PROVIDER, answer_headers, bad_request, error_event, refusal, refused_key};
+use crate::sim::{
+    AudioFormat, Counts, Encoding, MILLIS_PER_CHARACTER, Sim, Speech, Step, count, openai_compat::event, text,
+};
 use axum::{body::Bytes, extract::State, http::HeaderMap, response::Response};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};

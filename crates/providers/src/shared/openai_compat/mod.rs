@@ -3,7 +3,6 @@
 
 pub mod chat;
 pub mod chat_wire;
-pub mod speaking;
 pub mod speech;
 pub mod speech_wire;
 pub mod transcription;

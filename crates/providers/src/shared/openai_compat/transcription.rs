@@ -73,7 +73,7 @@ fn form(call: &Call, request: &TranscribeRequest, dialect: &Dialect) -> Form {
 }
 
 /// An option as fields of a form: a list repeats its name.
-fn written(name: &str, value: &Value) -> Vec<(String, String)> {
+pub fn written(name: &str, value: &Value) -> Vec<(String, String)> {
     match value {
         Value::Null | Value::Object(_) => Vec::new(),
         Value::Array(items) => items.iter().flat_map(|item| written(&format!("{name}[]"), item)).collect(),

@@ -1,11 +1,8 @@
-//! Speech of many texts, one request each. The request of the next text leaves while the audio of the one before is
+//! Speech of many texts, one request each, for providers that take no text in pieces. The request of the next text leaves while the audio of the one before is
 //! still coming, so that no pause falls between them.
 
-use super::{Dialect, speech::synthesize};
-use crate::{
-    client::{Call, Speaking, Synthesized},
-    shared::resample::Resampler,
-};
+use super::resample::Resampler;
+use crate::client::{Call, Speaking, Synthesized, TtsClient};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
 use std::{
@@ -22,7 +19,8 @@ const OPEN: usize = 2;
 pub struct Texts {
     call: Call,
     request: SpeakRequest,
-    dialect: &'static Dialect,
+    client: &'static dyn TtsClient,
+    rate: u32,
     waiting: VecDeque<String>,
     lanes: VecDeque<Lane>,
     /// Texts whose audio has come.
@@ -45,17 +43,22 @@ enum State {
 }
 
 impl Texts {
-    /// Opens a stream; nothing is sent yet.
+    /// Opens a stream; nothing is sent yet. `client` makes each text a file of bare audio of so many samples a second.
     ///
     /// # Errors
-    /// When no request could be made, for lack of a key, or no such audio.
-    pub fn open(call: Call, request: SpeakRequest, dialect: &'static Dialect) -> Result<Texts, Failure> {
-        dialect.post(&call, "")?;
-        Resampler::new(dialect.speech_rate, request.sample_rate)?;
+    /// When there is no such audio.
+    pub fn open(
+        call: Call,
+        request: SpeakRequest,
+        client: &'static dyn TtsClient,
+        rate: u32,
+    ) -> Result<Texts, Failure> {
+        Resampler::new(rate, request.sample_rate)?;
         Ok(Texts {
             call,
             request,
-            dialect,
+            client,
+            rate,
             waiting: VecDeque::new(),
             lanes: VecDeque::new(),
             done: 0,
@@ -64,7 +67,7 @@ impl Texts {
     }
 
     fn ask(&self, text: String) -> Result<Lane, Failure> {
-        let resampler = Resampler::new(self.dialect.speech_rate, self.request.sample_rate)?;
+        let resampler = Resampler::new(self.rate, self.request.sample_rate)?;
         if text.trim().is_empty() {
             return Ok(Lane { state: State::Over, resampler });
         }
@@ -77,10 +80,7 @@ impl Texts {
             as_events: false,
             extra: self.request.extra.clone(),
         };
-        Ok(Lane {
-            state: State::Asked(synthesize(self.call.clone(), request, self.dialect).boxed()),
-            resampler,
-        })
+        Ok(Lane { state: State::Asked(self.client.synthesize(self.call.clone(), request)), resampler })
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Spoken, Failure>>> {

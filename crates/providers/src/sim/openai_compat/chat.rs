@@ -1,8 +1,6 @@
 //! Chat completions, streamed and whole.
 
-use super::{
-    PROVIDER, answer_headers, bad_request, error_event, event, prompt::prompt, refusal, refused_key,
-};
+use super::{House, event, prompt::prompt};
 use crate::sim::{Counts, Playback, Reply, Sim, Step, count, list, pieces, text};
 use axum::{body::Bytes, extract::State, http::HeaderMap, response::Response};
 use serde_json::{Value, json};
@@ -12,58 +10,61 @@ use vg_core::Modality;
 const FIRST_TOKEN_MILLIS: f64 = 300.0;
 const TOKEN_MILLIS: f64 = 20.0;
 
-pub(super) async fn complete(State(sim): State<Sim>, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn complete<H: House>(State(sim): State<Sim>, headers: HeaderMap, body: Bytes) -> Response {
     let body: Value = match serde_json::from_slice(&body) {
         Ok(body) => body,
-        Err(error) => return bad_request(&sim, &format!("the body is not JSON: {error}"), None),
+        Err(error) => return H::bad_request(&sim, &format!("the body is not JSON: {error}"), None),
     };
     let model = text(&body, "model").to_owned();
-    if let Some(response) = refused_key(&sim, &headers, Modality::Llm, &model) {
+    if let Some(response) = H::refused_key(&sim, &headers, Modality::Llm, &model) {
         return response;
     }
     if model.is_empty() {
-        return bad_request(&sim, "you must provide a model parameter", Some("model"));
+        return H::bad_request(&sim, "you must provide a model parameter", Some("model"));
     }
     if list(&body, "messages").is_empty() {
-        return bad_request(&sim, "`messages` must not be empty", Some("messages"));
+        return H::bad_request(&sim, "`messages` must not be empty", Some("messages"));
     }
-    let mut ticket = match sim.admit(PROVIDER, Modality::Llm, &model) {
+    let mut ticket = match sim.admit(H::PROVIDER, Modality::Llm, &model) {
         Ok(ticket) => ticket,
-        Err(status) => return refusal(&sim, status),
+        Err(status) => return H::refusal(&sim, status),
     };
     let prompt = prompt(&body);
     let input_tokens = prompt.len() as u64;
-    let (cached_input_tokens, _) = sim.prompt_cache().read_and_write(&model, &prompt);
+    let cached_input_tokens =
+        if H::CACHES_PROMPTS { sim.prompt_cache().read_and_write(&model, &prompt).0 } else { 0 };
     ticket.add(Counts { input_tokens, cached_input_tokens, ..Counts::default() });
 
     let answer = Answer::to(&sim, &body);
-    let usage = json!({
+    let mut usage = json!({
         "prompt_tokens": input_tokens,
         "completion_tokens": answer.tokens(),
         "total_tokens": input_tokens + answer.tokens(),
-        "prompt_tokens_details": {"cached_tokens": cached_input_tokens, "audio_tokens": 0},
-        "completion_tokens_details": {
+    });
+    if let (true, Some(fields)) = (H::CACHES_PROMPTS, usage.as_object_mut()) {
+        let prompt = json!({"cached_tokens": cached_input_tokens, "audio_tokens": 0});
+        fields.insert("prompt_tokens_details".to_owned(), prompt);
+        let completion = json!({
             "reasoning_tokens": 0, "audio_tokens": 0,
             "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0,
-        },
-    });
+        });
+        fields.insert("completion_tokens_details".to_owned(), completion);
+    }
     let usage = ticket.reports_usage().then_some(usage);
     let chunk =
         Chunk { id: format!("chatcmpl-{}", sim.hex_id()), created: chrono::Utc::now().timestamp(), model };
-    let headers = answer_headers(&sim);
+    let headers = H::headers(&sim);
     if body.get("stream").and_then(Value::as_bool).unwrap_or_default() {
         let asked =
             body.pointer("/stream_options/include_usage").and_then(Value::as_bool).unwrap_or_default();
         let steps = answer.streamed(&chunk, asked, usage);
         let mut playback = Playback::new(sim, ticket, steps);
-        playback.error_frame = Some(error_event().into());
+        playback.error_frame = Some(event(&H::failure()).into());
         playback.stream("text/event-stream; charset=utf-8", headers).await
     } else {
         let steps = answer.whole(&chunk, usage);
         let mut playback = Playback::new(sim, ticket, steps);
-        playback.error_frame = Some(Bytes::from_static(
-            br#"{"error":{"message":"The server had an error.","type":"server_error","param":null,"code":null}}"#,
-        ));
+        playback.error_frame = Some(H::failure().to_string().into());
         playback.malformed = Bytes::from_static(b"{\"broken");
         playback.whole("application/json", headers).await
     }

@@ -1,5 +1,5 @@
-//! Whether somebody speaks, by the energy of the audio. It decides what is kept for a replay and whether silence of a
-//! provider means anything; it never decides what a provider is sent.
+//! Whether somebody speaks, by the energy of the audio. The engine decides by it what is kept for a replay and whether
+//! silence of a provider means anything; a provider that hears recordings only is sent the utterances it finds.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const HANGOVER: Duration = Duration::from_millis(400);
 
 /// Follows one stream of 16-bit little-endian PCM, one channel.
 #[derive(Debug)]
-pub(crate) struct SpeechDetector {
+pub struct SpeechDetector {
     bytes_per_second: f64,
     /// What it sounds like while nobody speaks.
     noise: f64,
@@ -23,7 +23,8 @@ pub(crate) struct SpeechDetector {
 }
 
 impl SpeechDetector {
-    pub(crate) fn new(sample_rate: u32) -> SpeechDetector {
+    /// Hears nothing yet.
+    pub fn new(sample_rate: u32) -> SpeechDetector {
         SpeechDetector {
             bytes_per_second: f64::from(sample_rate.max(1)) * 2.0,
             noise: QUIETEST,
@@ -33,7 +34,7 @@ impl SpeechDetector {
     }
 
     /// Hears a frame.
-    pub(crate) fn push(&mut self, audio: &[u8]) {
+    pub fn push(&mut self, audio: &[u8]) {
         let length = Duration::from_secs_f64(audio.len() as f64 / self.bytes_per_second);
         let energy = root_mean_square(audio);
         if energy > (self.noise * ABOVE_NOISE).max(QUIETEST) {
@@ -54,22 +55,22 @@ impl SpeechDetector {
     }
 
     /// Whether somebody speaks, or paused just now.
-    pub(crate) fn is_speaking(&self) -> bool {
+    pub fn is_speaking(&self) -> bool {
         self.speech > Duration::ZERO
     }
 
     /// How long the speech is so far, pauses included.
-    pub(crate) const fn speech(&self) -> Duration {
+    pub const fn speech(&self) -> Duration {
         self.speech
     }
 
     /// How long the pause at its end is so far.
-    pub(crate) const fn silence(&self) -> Duration {
+    pub const fn silence(&self) -> Duration {
         self.silence
     }
 
     /// Speech has ended, or was transcribed.
-    pub(crate) fn ended(&mut self) {
+    pub fn ended(&mut self) {
         self.speech = Duration::ZERO;
         self.silence = Duration::ZERO;
     }
