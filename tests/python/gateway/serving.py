@@ -62,7 +62,7 @@ def minted() -> tuple[bytes, dict[str, str], str]:
 class Gateway(Stage):
     """``voicegw serve``, with a configuration that leads to simulated providers and an empty ledger."""
 
-    providers = ("anthropic", "cartesia", "deepgram", "openai")
+    providers = ("anthropic", "cartesia", "deepgram", "openai", "ollama", "whisper", "kokoro", "piper")
 
     def __init__(self, simulator: Simulator, folder: pathlib.Path, more: str = "") -> None:
         super().__init__(simulator, folder)

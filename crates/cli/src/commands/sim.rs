@@ -5,7 +5,7 @@ use std::{io::Write, net::IpAddr};
 use tokio::net::TcpListener;
 use vg_providers::sim::{SimOptions, base_urls, serve};
 
-/// Play Deepgram, OpenAI and Cartesia on this machine, and meter what they would bill.
+/// Play the providers on this machine, and meter what they would bill.
 ///
 /// The meter is at `/__meter`; faults are ordered with `POST /__faults`, a script is given with `POST /__script`,
 /// and `POST /__reset` starts over.

@@ -20,7 +20,7 @@ pub(crate) mod wire;
 
 use vg_core::{
     Modality, Usage,
-    provider::{Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
+    provider::{Check, Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
 
 /// How it is called.
@@ -60,6 +60,12 @@ impl Provider for ElevenLabs {
             "/v1/speech-to-text",
             "/v1",
         ]
+    }
+
+    /// A key may be kept from everything but speech: it is refused here, by a name that shows that it is known.
+    fn check(&self) -> Option<Check> {
+        let check = Check::new("https://api.elevenlabs.io", "/v1/user");
+        Some(Check { key: ("xi-api-key", ""), passing_refusal: Some("missing_permissions"), ..check })
     }
 
     fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {

@@ -3,11 +3,12 @@
 mod listen;
 mod speak;
 
-use crate::sim::{AudioFormat, Encoding, Query, Sim, json_response};
+use crate::sim::{AudioFormat, Encoding, Query, Sim, is_good, json_response};
 use axum::{
     Json, Router,
+    extract::State,
     http::HeaderMap,
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ const REQUEST_ID: &str = "request-id";
 pub(crate) fn router() -> Router<Sim> {
     Router::new()
         .route("/models", get(async || Json(json!([]))))
+        .route("/user", get(user))
         .route("/user/subscription", get(async || Json(json!({"tier": "simulated", "status": "active"}))))
         .route("/text-to-speech/{voice}/multi-stream-input", get(speak::texts))
         .route("/text-to-speech/{voice}/stream", post(speak::file_of_text))
@@ -28,6 +30,13 @@ pub(crate) fn router() -> Router<Sim> {
         .route("/text-to-dialogue", post(speak::file_of_dialogue))
         .route("/speech-to-text", post(listen::recording))
         .route("/speech-to-text/realtime", get(listen::stream))
+}
+
+async fn user(State(sim): State<Sim>, headers: HeaderMap) -> Response {
+    if !has_key(&headers, &Query(Vec::new())) {
+        return refusal(&sim, 401);
+    }
+    Json(json!({"user_id": sim.hex_id(), "subscription": {"tier": "simulated"}})).into_response()
 }
 
 /// ElevenLabs' refusal of a request.
@@ -63,14 +72,15 @@ fn refused_key(
     modality: Modality,
     model: &str,
 ) -> Option<Response> {
+    (!has_key(headers, query)).then(|| {
+        sim.refuse(PROVIDER, modality, model);
+        refusal(sim, 401)
+    })
+}
+
+fn has_key(headers: &HeaderMap, query: &Query) -> bool {
     let header = headers.get("xi-api-key").and_then(|value| value.to_str().ok());
-    match header.or_else(|| query.get("authorization")).or_else(|| query.get("token")) {
-        Some(key) if !key.is_empty() && key != "invalid" => None,
-        _ => {
-            sim.refuse(PROVIDER, modality, model);
-            Some(refusal(sim, 401))
-        }
-    }
+    is_good(header.or_else(|| query.get("authorization")).or_else(|| query.get("token")))
 }
 
 /// How audio is written that goes by such a name, such as `pcm_16000` or `mp3_44100_128`.

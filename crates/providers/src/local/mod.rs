@@ -12,7 +12,7 @@ mod tests;
 pub mod whisper;
 
 use crate::shared::{billing, openai_compat::Dialect, speech_file::PCM_RATE};
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 use vg_core::{
     Kind, Modality, Usage,
     call::Failure,
@@ -118,6 +118,13 @@ impl Provider for Local {
 
     fn known_endings(&self) -> &'static [&'static str] {
         self.endings
+    }
+
+    fn billed_model<'a>(&self, modality: Modality, model: &'a str, _voice: Option<&str>) -> Cow<'a, str> {
+        match modality {
+            Modality::Stt => Cow::Borrowed(whisper::served_name(model)),
+            Modality::Llm | Modality::Tts => Cow::Borrowed(model),
+        }
     }
 
     fn check(&self) -> Option<Check> {

@@ -9,6 +9,7 @@ pub mod json_text;
 pub mod lenient;
 pub mod listening;
 pub mod multipart;
+pub mod one_request;
 pub mod openai_compat;
 pub mod pcm;
 pub mod progress;

@@ -1,7 +1,7 @@
 //! Speech of many texts, one request each, for providers that take no text in pieces. The request of the next text leaves while the audio of the one before is
 //! still coming, so that no pause falls between them.
 
-use super::resample::Resampler;
+use super::{one_request::one_request, resample::Resampler};
 use crate::client::{Call, Speaking, Synthesized, TtsClient};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
@@ -80,7 +80,7 @@ impl Texts {
             as_events: false,
             extra: self.request.extra.clone(),
         };
-        Ok(Lane { state: State::Asked(self.client.synthesize(self.call.clone(), request)), resampler })
+        Ok(Lane { state: State::Asked(self.client.synthesize(one_request(&self.call), request)), resampler })
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Spoken, Failure>>> {

@@ -47,7 +47,7 @@ pub async fn check(
 ) -> Result<Check, Error> {
     let provider = registry::find(config.provider_type(project, id)?);
     let provider = provider.ok_or_else(|| Error::NoProvider { id: id.to_owned() })?;
-    let key = config.api_key(project, id, provider.key_variable(), variable)?;
+    let key = config.api_key(project, id, || provider.key_in(variable))?;
     let key = key.as_ref().map(vg_core::config::Secret::expose).transpose()?;
     let base_url = config.provider(project, id).map(|account| account.base_url.get()).transpose()?;
     Ok(check_account(provider, id, base_url, key).await)

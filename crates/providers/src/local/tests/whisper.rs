@@ -121,6 +121,7 @@ async fn a_failure_of_one_utterance_ends_the_stream() {
         let failure = failure.unwrap_or_else(|| panic!("{fault} passed"));
         assert_eq!((failure.kind, failure.retry), (kind, retry), "{fault}");
         assert_eq!(stream.next().await, None);
+        assert_eq!(rig.notes().body_audio_nanos, rig.billed_audio_nanos(), "{fault}");
         if value == Some(404) {
             let fix = "`POST /v1/models/Systran/faster-whisper-large-v3`";
             assert!(failure.message.ends_with(fix), "{failure}");

@@ -4,6 +4,7 @@ use super::utterances::{Found, Utterance, Utterances};
 use crate::{
     client::{Call, Listening},
     shared::{
+        one_request::one_request,
         openai_compat::{language_code, transcription::written},
         wav,
     },
@@ -96,7 +97,7 @@ impl Session {
             language: self.request.language.as_deref().and_then(language_code).map(str::to_owned),
             fields,
         };
-        let heard = super::transcribe(self.call.clone(), request);
+        let heard = super::transcribe(one_request(&self.call), request);
         self.waiting
             .push_back(async move { Ok(Heard::Final(placed(heard.await?.transcript, &utterance))) }.boxed());
     }

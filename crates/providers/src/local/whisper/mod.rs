@@ -10,6 +10,8 @@ mod models;
 pub(crate) mod sim;
 mod utterances;
 
+pub(super) use models::served_name;
+
 use super::{SERVER, WHISPER};
 use crate::{
     client::{Call, Clients, Listening, SttClient},
@@ -65,7 +67,7 @@ async fn transcribe(call: Call, request: TranscribeRequest) -> Result<Transcript
 
 /// The call with the model under the name the server knows it by.
 fn served(call: Call) -> Call {
-    let model = models::served_name(&call.endpoint.model).to_owned();
+    let model = served_name(&call.endpoint.model).to_owned();
     let endpoint = Endpoint { model, ..Endpoint::clone(&call.endpoint) };
     Call { endpoint: Arc::new(endpoint), ..call }
 }

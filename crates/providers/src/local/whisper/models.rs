@@ -25,7 +25,7 @@ const REPOSITORIES: [(&str, &str); 19] = [
 ];
 
 /// What a server calls the model: the repository of a known size. Any other name is the owner's own.
-pub(super) fn served_name(model: &str) -> &str {
+pub(in crate::local) fn served_name(model: &str) -> &str {
     REPOSITORIES.iter().find(|(size, _)| *size == model).map_or(model, |(_, repository)| repository)
 }
 
