@@ -138,3 +138,19 @@ fn sections_without_effect_and_odd_keys_are_told_on_stderr() {
          note: accepted, without effect in this version: workers\n"
     );
 }
+
+/// A port that nothing listens on.
+const NOWHERE: &str =
+    "providers: { ollama: { base_url: \"http://127.0.0.1:9\" }, openai: { enabled: false } }";
+
+#[test]
+fn live_asks_what_can_be_used_and_exits_1_when_something_does_not_answer() {
+    let outcome = Machine::new().with_config(NOWHERE).run("status --live");
+    assert_eq!(outcome.code, Some(1), "{}", outcome.err);
+    let fix = "nothing answers there: start ollama, or set `providers.ollama.base_url`";
+    assert!(outcome.out.contains("Live\n") && outcome.out.contains(fix), "{}", outcome.out);
+    let outcome = Machine::new().with_config(NOWHERE).run("status --live --json");
+    let body: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
+    assert_eq!((outcome.code, &body["providers"]["ollama"]["check"]["status"]), (Some(1), &"failed".into()));
+    assert!(body["providers"]["openai"].get("check").is_none());
+}
