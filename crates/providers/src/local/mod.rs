@@ -154,16 +154,3 @@ impl Provider for Local {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_given_to_a_voice_is_counted_in_code_points() {
-        let said = |direction| PIPER.frame(Modality::Tts, direction, "Grüße 😀").map(|frame| frame.said);
-        assert_eq!(said(Direction::Sent), Some(Said::Text(7)));
-        assert_eq!(said(Direction::Received), None);
-        assert!(OLLAMA.frame(Modality::Llm, Direction::Sent, "Hi").is_none());
-    }
-}

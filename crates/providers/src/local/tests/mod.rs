@@ -6,9 +6,14 @@ mod ollama;
 mod piper;
 mod whisper;
 
-use vg_core::{Kind, Modality, provider::PriceQuery, provider::PriceRef};
-
-use crate::registry;
+use crate::{
+    local::{OLLAMA, PIPER},
+    registry,
+};
+use vg_core::{
+    Kind, Modality,
+    provider::{Direction, PriceQuery, PriceRef, Provider, Said},
+};
 
 #[test]
 fn every_local_runtime_is_free_needs_no_key_and_has_a_client() {
@@ -56,4 +61,12 @@ async fn a_server_that_does_not_run_is_said_with_how_to_start_it() {
     // Nothing left, so nothing is counted.
     let notes = rig.notes();
     assert_eq!((notes.sent, notes.characters, notes.body_audio_nanos), (0, 0, 0));
+}
+
+#[test]
+fn what_is_given_to_a_voice_is_counted_in_code_points() {
+    let said = |direction| PIPER.frame(Modality::Tts, direction, "Grüße 😀").map(|frame| frame.said);
+    assert_eq!(said(Direction::Sent), Some(Said::Text(7)));
+    assert_eq!(said(Direction::Received), None);
+    assert!(OLLAMA.frame(Modality::Llm, Direction::Sent, "Hi").is_none());
 }
