@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
 import os
 import pathlib
@@ -178,6 +179,11 @@ def assert_close_estimate(line: Line, billed: dict[str, Any]) -> None:
     for name in ("input_tokens", "output_tokens"):
         assert line["sources"][name] == "estimated"
         assert abs(line[name] - billed[name]) <= max(3, 0.05 * billed[name]), (name, line[name], billed[name])
+
+
+def missing_runtimes() -> list[str]:
+    """The runtimes of local speech that this Python lacks: their tests have one of their own."""
+    return [name for name in ("faster_whisper", "kokoro_onnx", "piper") if importlib.util.find_spec(name) is None]
 
 
 def use(config: pathlib.Path | None, variables: dict[str, str] | None = None) -> None:

@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from booked import Stage, stop_reading, use
+from booked import Stage, missing_runtimes, stop_reading, use
 from livekit.plugins import deepgram
 from simulator import Simulator
 
 #: The variables of the providers' own plugins.
 KEYS = [f"{name.upper()}_API_KEY" for name in (*Stage.providers, "eleven")]
+
+
+def pytest_report_header() -> str | None:
+    missing = missing_runtimes()
+    return f"tests/python/local is left to `make test-local`: no {', '.join(missing)} here" if missing else None
 
 
 @pytest.fixture(scope="session", autouse=True)

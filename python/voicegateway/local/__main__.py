@@ -49,8 +49,8 @@ def show(engine: _native.Engine) -> None:
     """Print every model that is there: its model string, its size, its folder."""
     found = []
     for runtime in _models.RUNTIMES.values():
-        target = engine.resolve("stt" if runtime is _models.WHISPER else "tts", f"{runtime.name}/x", project=engine.default_project)
-        folder = target.settings.get("model_dir", runtime.folder)
+        # Any name leads to the runtime's settings.
+        folder = _resolve(engine, f"{runtime.name}/{runtime.default}").settings.get("model_dir", runtime.folder)
         found += [(f"{runtime.name}/{name}", size, folder) for name, size in _models.installed(runtime, folder)]
     if not found:
         print("no local models yet; fetch one with: voicegw models pull local/whisper-small", file=sys.stderr)
@@ -72,6 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
             show(engine)
         else:
             print(f"{asked.name} is at {pull(engine, asked.name)}")
+    except KeyboardInterrupt:
+        return 130
     except (ConfigError, ModelResolutionError, _models.PullError, ImportError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

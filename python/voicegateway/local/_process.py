@@ -193,7 +193,7 @@ def _release(user: int) -> None:
 
 
 class Connection:
-    """What an STT or TTS object has of its runtime: the worker is shared, and changes when it had to be started anew."""
+    """What an object has of its runtime: the worker is shared, and is another one when it had to be started anew."""
 
     def __init__(self, runtime: str, load: dict[str, Any], timeout: float) -> None:
         self.runtime = runtime

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import pathlib
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from booked import use
+from booked import missing_runtimes, use
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from machine import LocalStage, Toys  # noqa: E402
 
-_RUNTIMES = ("faster_whisper", "kokoro_onnx", "piper")
-_MISSING = [name for name in _RUNTIMES if importlib.util.find_spec(name) is None]
-
-# Without the runtimes there is nothing to collect here, and the report's header says so.
-collect_ignore_glob = ["*.py"] if _MISSING else []
-
-
-def pytest_report_header() -> str | None:
-    return f"tests/python/local is left to `make test-local`: no {', '.join(_MISSING)} here" if _MISSING else None
+# Without the runtimes there is nothing to collect here; the report's header says so.
+collect_ignore_glob = ["*.py"] if missing_runtimes() else []
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """An agent that speaks with a local voice, to be killed or to end as jobs do: ``python speaking.py HOW``.
 
-``wait`` speaks, prints the worker's process id, and waits to be killed. ``forkserver`` runs such an agent as LiveKit runs
-a job: it ends without a word. ``fork`` has a child of this process use the voice its parent uses.
+``wait`` speaks, prints the worker's process id, and waits to be killed. ``forkserver`` runs such an agent as LiveKit
+runs a job: it ends without a word. ``fork`` has a child of this process speak too.
 """
 
 from __future__ import annotations

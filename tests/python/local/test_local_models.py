@@ -77,7 +77,10 @@ def test_kokoro_is_fetched_whole_or_not_at_all(
         _models.pull_kokoro("mine", folder)
 
 
-@pytest.mark.parametrize(("name", "said"), [("whisper/no-such-size", "Invalid model size"), ("piper/nonsense", "did not match pattern")])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("whisper/no-such-size", "Invalid model size"), ("piper/nonsense", "did not match pattern")],
+)
 def test_the_runtimes_own_downloader_is_the_one_that_runs(local: LocalStage, name: str, said: str) -> None:
     """Names their downloaders refuse before they go to the network."""
     before = sorted(local.toys.piper.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from typing import Any
 
 import ctranslate2
@@ -13,6 +14,9 @@ from .serving import Steps
 
 def load(model: str, device: str, compute_type: str) -> Whisper:
     """Load the model in the folder ``model``."""
+    if not os.path.isdir(model):
+        # The library would take it for a name on the network.
+        raise FileNotFoundError(f"there is no folder `{model}`")
     if compute_type == "float16" and compute_type not in _compute_types(device):
         # What models are kept in, and so a usual setting; CTranslate2 refuses it where a device has no such numbers.
         compute_type = "default"
