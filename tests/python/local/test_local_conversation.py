@@ -72,8 +72,8 @@ def test_a_conversation_with_a_barge_in_costs_nothing_and_is_booked_whole(
     for name in ("input_tokens", "output_tokens"):
         assert {line["sources"][name] for line in answered} == {"provider_reported"}
         booked = sum(line[name] for line in answered)
-        # LiveKit drops an answer that it began too early; what was made of that one, nobody says.
-        assert booked == bill[name] if len(answered) == len(of["llm"]) else booked < bill[name]
+        # LiveKit drops an answer that it began too early: what was made of that one, nobody says.
+        assert booked == bill[name] or (booked < bill[name] and len(answered) < len(of["llm"]))
     assert {line["turn"] for line in of["tts"]} <= {line["turn"] for line in of["llm"]}
     spoken = [line["characters"] for line in of["tts"] if line["status"] == "success"]
     assert len("Good evening, how may I help you?") in spoken and len("As you like, my friend.") in spoken
