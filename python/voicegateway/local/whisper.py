@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import math
@@ -22,6 +23,8 @@ from livekit.agents import (
 
 from . import _models
 from ._process import Connection
+
+_RATE = 16_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,8 +99,15 @@ class WhisperSTT(stt.STT[None]):
     ) -> stt.SpeechEvent:
         asked = language if utils.is_given(language) else self._opts.language
         # Whisper knows languages, not countries.
-        fields = {"language": asked.split("-")[0].lower() if asked else None, "decoding": self._decoding}
-        request = self._connection.request(fields, rtc.combine_audio_frames(buffer).to_wav_bytes())
+        language_code = asked.split("-")[0].lower() if asked else None
+        frame = rtc.combine_audio_frames(buffer)
+        fields = {
+            "language": language_code,
+            "decoding": self._decoding,
+            "channels": frame.num_channels,
+            "audio_nanos": frame.samples_per_channel * 1_000_000_000 // frame.sample_rate,
+        }
+        request = self._connection.request(fields, await _at_whispers_rate(frame))
         heard, segments = asked or "", []
         async with contextlib.aclosing(request):
             async for found, _ in request:
@@ -117,6 +127,18 @@ class WhisperSTT(stt.STT[None]):
     async def aclose(self) -> None:
         """End the worker unless others use it."""
         await self._connection.aclose()
+
+
+async def _at_whispers_rate(frame: rtc.AudioFrame) -> bytes:
+    """16 bit samples at the one rate Whisper knows, which a detector's utterances usually have."""
+    if frame.sample_rate == _RATE:
+        return bytes(frame.data)
+
+    def resample() -> bytes:
+        resampler = rtc.AudioResampler(frame.sample_rate, _RATE, num_channels=frame.num_channels)
+        return b"".join(bytes(made.data) for made in [*resampler.push(frame), *resampler.flush()])
+
+    return await asyncio.to_thread(resample)
 
 
 def _speech(segments: list[dict[str, Any]], language: str) -> stt.SpeechData:

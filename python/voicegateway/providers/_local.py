@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from ..inference._attempts import current
-from ..inference._wire import StandIn, audio_nanos_of_wav
+from ..inference._wire import StandIn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -52,6 +52,6 @@ class Metered(StandIn):
                     native.output()
                 elif text is not None:
                     native.frame_sent(None, text)
-                elif (nanos := audio_nanos_of_wav(payload)) is not None:
-                    native.sent_body_audio(nanos)
+                else:
+                    native.sent_body_audio(fields["audio_nanos"])
                 yield frame

