@@ -72,6 +72,7 @@ class Target:
     def extra(self) -> dict[str, Any]: ...
     @property
     def settings(self) -> dict[str, Any]: ...
+    def context_of(self, frame: str, *, sent: bool) -> str | None: ...
     def begin(
         self,
         *,
@@ -122,6 +123,7 @@ class Attempt:
         reasoning_tokens: int | None = None,
         output_audio_tokens: int | None = None,
         audio_nanos: int | None = None,
+        characters: int | None = None,
     ) -> None: ...
     def settle(
         self,

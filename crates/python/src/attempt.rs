@@ -89,7 +89,7 @@ impl Attempt {
     /// The provider's usage message.
     #[pyo3(signature = (*, input_tokens=None, cached_input_tokens=None, cache_write_tokens=None,
                         input_audio_tokens=None, output_tokens=None, reasoning_tokens=None,
-                        output_audio_tokens=None, audio_nanos=None))]
+                        output_audio_tokens=None, audio_nanos=None, characters=None))]
     #[expect(clippy::too_many_arguments, reason = "one keyword for each quantity of a usage message")]
     fn reported(
         &self,
@@ -101,6 +101,7 @@ impl Attempt {
         reasoning_tokens: Option<u64>,
         output_audio_tokens: Option<u64>,
         audio_nanos: Option<u64>,
+        characters: Option<u64>,
     ) {
         let message = [
             (Quantity::InputTokens, input_tokens),
@@ -111,6 +112,7 @@ impl Attempt {
             (Quantity::ReasoningTokens, reasoning_tokens),
             (Quantity::OutputAudioTokens, output_audio_tokens),
             (Quantity::AudioNanos, audio_nanos),
+            (Quantity::Characters, characters),
         ];
         let mut usage = Usage::UNKNOWN;
         for (quantity, value) in message {

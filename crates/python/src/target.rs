@@ -2,8 +2,8 @@
 
 use crate::{attempt::Attempt, errors};
 use pyo3::{prelude::*, types::PyDict};
-use std::sync::Arc;
-use vg_core::RequestId;
+use std::{borrow::Cow, sync::Arc};
+use vg_core::{RequestId, provider::Direction};
 use vg_engine::{Options, Scope};
 
 /// One model at one provider for one project, frozen.
@@ -73,6 +73,15 @@ impl Target {
     #[getter]
     fn settings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         dictionary(py, &self.inner.settings)
+    }
+
+    /// Which of the requests that share a socket a text frame of it belongs to: empty when it names none, `None` when
+    /// nothing in it counts.
+    #[pyo3(signature = (frame, *, sent))]
+    fn context_of(&self, frame: &str, sent: bool) -> Option<String> {
+        let direction = if sent { Direction::Sent } else { Direction::Received };
+        let read = self.inner.provider.frame(self.inner.modality, direction, frame)?;
+        Some(read.context.map(Cow::into_owned).unwrap_or_default())
     }
 
     /// Begins an attempt.

@@ -43,10 +43,12 @@ class ChatText(Protocol):
 class Booking:
     """One attempt, as the code on the wire sees it."""
 
-    __slots__ = ("chat", "native")
+    __slots__ = ("chat", "native", "stream")
 
     def __init__(self, native: _native.Attempt) -> None:
         self.native = native
+        #: The plugin's stream whose ``_run`` it is; none for a batch recognition.
+        self.stream: Any = None
         #: Set by a chat that may end without a usage message.
         self.chat: ChatText | None = None
 
@@ -86,6 +88,10 @@ class Booking:
 
 #: The attempt that the code running now works for.
 current: contextvars.ContextVar[Booking | None] = contextvars.ContextVar("voicegateway_attempt", default=None)
+
+
+#: The attempts whose ``_run`` goes on, for code on the wire that runs in another one's context.
+running: set[Booking] = set()
 
 
 #: What a provider's status means; any other one is a failure of its own.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, utils
 
-from ._attempts import Request, current
+from ._attempts import Request, current, running
 from ._engine import flush
 from ._scope import scope_of_request
 
@@ -69,6 +69,8 @@ def _metered_stream(base: Any) -> Any:
     async def _run(self: Any, *args: Any) -> None:
         state, request, owner = self.__dict__[STATE]
         booking = await request.begin(**_options_of(state, self, owner), streaming=_is_streaming(state, self))
+        booking.stream = self
+        running.add(booking)
         token = current.set(booking)
         try:
             await base._run(self, *args)
@@ -80,6 +82,7 @@ def _metered_stream(base: Any) -> Any:
             raise
         finally:
             current.reset(token)
+            running.discard(booking)
 
     def _emit_error(self: Any, error: Exception, *args: Any, **kwargs: Any) -> None:
         # ``_run`` may have returned normally: an error frame shows only as missing audio, found by its caller.

@@ -1,7 +1,7 @@
 """Stand-ins that count what passes on a plugin's connection, and change nothing of it.
 
 Each looks up the attempt at the moment something passes: a pooled socket serves many attempts, and one opened ahead
-of need (prewarm) serves none yet.
+of need (prewarm) serves none yet. On a socket that several attempts share at the same time, what passes says whose it is.
 """
 
 from __future__ import annotations
@@ -9,22 +9,28 @@ from __future__ import annotations
 import asyncio
 import functools
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohttp
 from livekit.agents.utils import http_context
 
-from ._attempts import Booking, current
+from ._attempts import Booking, current, running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable, Mapping
+
+    from .. import _native
 
     #: Bytes one second of audio takes on a socket opened with this URL; ``None`` for a socket without audio frames.
     AudioRate = Callable[[str], int | None]
     #: Told once about a request with a body: the keyword arguments it was posted with.
     CountBody = Callable[[Booking, dict[str, Any]], None]
+    #: Takes from these what is to be counted, before sending uses it up.
+    KeepBody = Callable[[dict[str, Any]], dict[str, Any]]
     #: Reads usage from a whole JSON answer.
     ReadAnswer = Callable[[Booking, Any], None]
+    #: Reads usage from the headers of an answer.
+    ReadHeaders = Callable[[Booking, Mapping[str, str]], None]
 
 _METER = "_voicegateway"
 
@@ -42,6 +48,22 @@ class StandIn:
         setattr(self._real, name, value)
 
 
+class Sharing:
+    """How attempts share a socket: every frame names a context, and every stream knows its own.
+
+    The plugin's loops that send and receive are made once for a socket and keep the context variables of the stream
+    that opened it, so these do not tell whose a frame is.
+    """
+
+    __slots__ = ("context_of", "target")
+
+    def __init__(self, target: _native.Target, context_of: Callable[[Any], str | None]) -> None:
+        #: Reads the context out of a frame.
+        self.target = target
+        #: Reads it off a stream.
+        self.context_of = context_of
+
+
 class Session:
     """Stands for the ``aiohttp.ClientSession`` of a plugin: the one given, else the one of LiveKit's job."""
 
@@ -51,12 +73,16 @@ class Session:
         *,
         audio_rate: AudioRate | None = None,
         count_body: CountBody | None = None,
+        keep_body: KeepBody | None = None,
         read_answer: ReadAnswer | None = None,
+        read_headers: ReadHeaders | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         self._given = given
+        self._sharing = sharing
         self._audio_rate = audio_rate
-        self._count_body = count_body
-        self._read_answer = read_answer
+        self._keep_body = keep_body
+        self._reading = _Reading(count_body, read_answer, read_headers)
 
     @property
     def _real(self) -> aiohttp.ClientSession:
@@ -76,14 +102,19 @@ class Session:
             if booking is not None:
                 booking.native.refused(error.status)
             raise
-        meter = _SocketMeter(booking, self._audio_rate(str(url)) if self._audio_rate else None)
+        meter: _SocketMeter
+        if self._sharing is not None:
+            meter = _SharedSocketMeter(booking, self._sharing)
+        else:
+            meter = _SocketMeter(booking, self._audio_rate(str(url)) if self._audio_rate else None)
         made_as: Any = type(socket)
         socket.__class__ = _metered_socket(made_as)
         socket.__dict__[_METER] = meter
         return socket
 
     def post(self, *args: Any, **kwargs: Any) -> _Posting:
-        return _Posting(self._real.post(*args, **kwargs), kwargs, self._count_body, self._read_answer)
+        sent = kwargs if self._keep_body is None else self._keep_body(kwargs)
+        return _Posting(self._real.post(*args, **kwargs), sent, self._reading)
 
 
 class _Connecting:
@@ -125,9 +156,38 @@ class _SocketMeter:
         if self.audio is not None and self.number is not None:
             self.audio.native.audio_socket_closed(self.number)
 
-    def booking(self) -> Booking | None:
-        """The attempt a frame belongs to: an audio socket is its opener's for life."""
-        return self.audio or current.get()
+    def bookings(self, frame: str | None, *, sent: bool) -> Iterable[Booking]:
+        """The attempts a frame belongs to: an audio socket is its opener's for life."""
+        booking = self.audio or current.get()
+        return () if booking is None else (booking,)
+
+
+class _SharedSocketMeter(_SocketMeter):
+    """The same for a socket that several attempts share at the same time."""
+
+    __slots__ = ("contexts", "sharing")
+
+    def __init__(self, opener: Booking | None, sharing: Sharing) -> None:
+        super().__init__(opener, None)
+        self.sharing = sharing
+        #: Whose contexts passed here, until their attempt is over.
+        self.contexts: dict[str, Booking] = {}
+
+    def bookings(self, frame: str | None, *, sent: bool) -> Iterable[Booking]:
+        context = None if frame is None else self.sharing.target.context_of(frame, sent=sent)
+        if context is None:
+            return ()
+        if not context:  # what concerns no context concerns them all
+            return [booking for booking in self.contexts.values() if not booking.native.is_settled]
+        known = self.contexts.get(context)
+        # A stream may try again under the same name.
+        if sent and (known is None or known.native.is_settled):
+            known = next((one for one in running if self.sharing.context_of(one.stream) == context), None)
+            if known is None:
+                return ()
+            going_on = {name: one for name, one in self.contexts.items() if not one.native.is_settled}
+            self.contexts = {**going_on, context: known}
+        return () if known is None else (known,)
 
 
 @functools.cache
@@ -138,7 +198,7 @@ def _metered_socket(base: Any) -> Any:
         async def send_str(self, data: str, *args: Any, **kwargs: Any) -> None:
             await super().send_str(data, *args, **kwargs)
             meter: _SocketMeter = self.__dict__[_METER]
-            if (booking := meter.booking()) is not None:
+            for booking in meter.bookings(data, sent=True):
                 booking.native.frame_sent(meter.number, data)
 
         async def send_bytes(self, data: bytes, *args: Any, **kwargs: Any) -> None:
@@ -150,13 +210,14 @@ def _metered_socket(base: Any) -> Any:
         async def receive(self, *args: Any, **kwargs: Any) -> aiohttp.WSMessage:
             message: aiohttp.WSMessage = await super().receive(*args, **kwargs)
             meter: _SocketMeter = self.__dict__[_METER]
-            if (booking := meter.booking()) is not None:
-                if message.type is aiohttp.WSMsgType.TEXT:
+            if message.type is aiohttp.WSMsgType.TEXT:
+                for booking in meter.bookings(message.data, sent=False):
                     booking.native.frame_received(meter.number, message.data)
-                elif message.type is aiohttp.WSMsgType.BINARY:
+            elif message.type is aiohttp.WSMsgType.BINARY:
+                for booking in meter.bookings(None, sent=False):
                     booking.native.output()
-                else:
-                    meter.close()
+            else:
+                meter.close()
             return message
 
         async def close(self, *args: Any, **kwargs: Any) -> bool:
@@ -170,16 +231,21 @@ def _metered_socket(base: Any) -> Any:
     return MeteredSocket
 
 
+class _Reading(NamedTuple):
+    """What is read of a request with a body and of its answer."""
+
+    body: CountBody | None
+    answer: ReadAnswer | None
+    headers: ReadHeaders | None
+
+
 class _Posting:
     """What ``post`` returns, entered with ``async with``: counts the body once it has left."""
 
-    def __init__(
-        self, posting: Any, sent: dict[str, Any], count_body: CountBody | None, read_answer: ReadAnswer | None
-    ) -> None:
+    def __init__(self, posting: Any, sent: dict[str, Any], reading: _Reading) -> None:
         self._posting = posting
         self._sent = sent
-        self._count_body = count_body
-        self._read_answer = read_answer
+        self._reading = reading
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._begin(self._posting).__await__()
@@ -206,14 +272,16 @@ class _Posting:
             booking.native.refused(answer.status)
         else:
             booking.native.output()
-            if self._read_answer is not None:
+            if self._reading.headers is not None:
+                self._reading.headers(booking, answer.headers)
+            if self._reading.answer is not None:
                 await answer.read()  # kept by aiohttp for whoever reads it next
-                self._read_answer(booking, await answer.json())
+                self._reading.answer(booking, await answer.json())
         return answer
 
     def _count(self, booking: Booking) -> None:
-        if self._count_body is not None:
-            self._count_body(booking, self._sent)
+        if self._reading.body is not None:
+            self._reading.body(booking, self._sent)
 
 
 def audio_nanos_of_wav(body: bytes) -> int | None:

@@ -85,8 +85,14 @@ def options_of(thing: Any) -> dict[str, Any]:
     options = getattr(thing, "_opts", None)
     languages = getattr(options, "languages", None)
     found = {
-        "model": getattr(options, "model", None) or getattr(thing, "_model", None),
-        "language": getattr(options, "language", None) or (languages[0] if languages else None),
-        "voice": getattr(options, "voice", None),
+        "model": _first(options, "model", "model_id") or getattr(thing, "_model", None),
+        "language": _first(options, "language", "language_code") or (languages[0] if languages else None),
+        "voice": _first(options, "voice", "voice_id"),
     }
     return {name: str(value) for name, value in found.items() if isinstance(value, str) and value}
+
+
+def _first(options: Any, *names: str) -> Any:
+    """The first of these attributes that there is and that is given."""
+    values = (getattr(options, name, None) for name in names)
+    return next((value for value in values if isinstance(value, str) and value), None)

@@ -19,7 +19,7 @@ from booked import Line, Stage, read_ledger, wait_for
 from simulator import Simulator, voicegw
 
 #: What clients read, and what would lead them or the server elsewhere.
-FOREIGN = ("LIVEKIT_", "VOICEGW_", "OPENAI_", "DEEPGRAM_", "CARTESIA_", "ANTHROPIC_")
+FOREIGN = ("LIVEKIT_", "VOICEGW_", "OPENAI_", "DEEPGRAM_", "CARTESIA_", "ANTHROPIC_", "ELEVEN")
 
 #: A project, an alias, and what is meant when a client names no model.
 HOUSE = """
@@ -62,7 +62,17 @@ def minted() -> tuple[bytes, dict[str, str], str]:
 class Gateway(Stage):
     """``voicegw serve``, with a configuration that leads to simulated providers and an empty ledger."""
 
-    providers = ("anthropic", "cartesia", "deepgram", "openai", "ollama", "whisper", "kokoro", "piper")
+    providers = (
+        "anthropic",
+        "cartesia",
+        "deepgram",
+        "elevenlabs",
+        "kokoro",
+        "ollama",
+        "openai",
+        "piper",
+        "whisper",
+    )
 
     def __init__(self, simulator: Simulator, folder: pathlib.Path, more: str = "") -> None:
         super().__init__(simulator, folder)
