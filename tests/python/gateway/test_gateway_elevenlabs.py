@@ -129,9 +129,7 @@ def test_another_provider_goes_on_with_the_sentence_that_was_not_spoken(gateway:
     async def work() -> float:
         ours = voice(fallback=["cartesia/sonic-3:a-voice"])
         stream = ours.stream(conn_options=ONCE)
-        for sentence in (first, second, third):
-            stream.push_text(sentence)
-            stream.flush()
+        stream.push_text(first + second + third)
         stream.end_input()
         seconds = await heard(stream)
         await ours.aclose()
