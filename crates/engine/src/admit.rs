@@ -44,7 +44,7 @@ pub struct Options {
 
 impl Options {
     /// The same in the words that were asked for: a plugin calls its model as the provider does, voice included.
-    fn as_asked(mut self, target: &Target) -> Options {
+    fn worded_as_asked(mut self, target: &Target) -> Options {
         let billed = target.billed_model();
         if billed != target.endpoint.model && self.model.as_deref() == Some(&*billed) {
             self.model = None;
@@ -66,7 +66,7 @@ impl Engine {
             Some(request_id) => request_id,
             None => RequestId(id.0),
         };
-        let options = options.as_asked(target);
+        let options = options.worded_as_asked(target);
         Ok(Attempt::start(self.shared(), Arc::clone(target), id, request_id, started_at, scope, options))
     }
 }
