@@ -75,3 +75,25 @@ def _staged(simulator: Simulator, folder: pathlib.Path, monkeypatch: pytest.Monk
     use(None)
     yield staged
     use(None)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the table of test_matrix.py: a row for each model, a column for each test."""
+    cells: dict[str, dict[str, str]] = {}
+    columns: list[str] = []
+    for outcome in ("passed", "failed", "skipped"):
+        for report in terminalreporter.stats.get(outcome, []):
+            if "test_matrix.py::" not in report.nodeid or (outcome == "passed" and report.when != "call"):
+                continue
+            column, _, row = report.nodeid.rpartition("::test_")[2].rstrip("]").partition("[")
+            figures = [str(value) for _, value in report.user_properties] if outcome == "passed" else []
+            cells.setdefault(row, {})[column] = " ".join(figures) or {"skipped": "-"}.get(outcome, outcome.upper())
+            columns += [column] if column not in columns else []
+    if not cells:
+        return
+    order = [each for each in ("factory", "isinstance", "streamed", "cancelled", "failed") if each in columns]
+    table = [["", *order], *([row, *(of_row.get(each, "") for each in order)] for row, of_row in sorted(cells.items()))]
+    widths = [max(len(line[n]) for line in table) for n in range(len(table[0]))]
+    terminalreporter.section("ledger == bill")
+    for line in table:
+        terminalreporter.line("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

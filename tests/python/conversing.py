@@ -128,8 +128,11 @@ async def listen(stream: Any, pcm: bytes, **kwargs: Any) -> list[str]:
 
     async with stream:
         feeding = asyncio.create_task(feed_all())
-        async for event in stream:
-            if event.type == stt.SpeechEventType.FINAL_TRANSCRIPT:
-                texts.append(event.alternatives[0].text)
-        await feeding
+        try:
+            async for event in stream:
+                if event.type == stt.SpeechEventType.FINAL_TRANSCRIPT:
+                    texts.append(event.alternatives[0].text)
+            await feeding
+        finally:
+            feeding.cancel()
     return texts

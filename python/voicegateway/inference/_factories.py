@@ -79,10 +79,10 @@ def _build(
     flush_with_job()
     asked = providers.Asked(**{**asked.__dict__, "language": target.language, "voice": target.voice})
     plugin_class = adapter.plugin_class(plugin, modality, target.model)
-    # What LiveKit's newest signature has and an older plugin lacks is accepted and left out.
-    known = {name: value for name, value in (if_known or {}).items() if name in _parameters(plugin_class)}
-    given = {name: value for name, value in adapter.arguments(modality, target, asked).items() if value is not None}
-    arguments = {**given, **known, **target.extra, **(extra_kwargs or {})}
+    # What LiveKit's newest signature has and a plugin lacks is accepted and left out.
+    given = {**adapter.arguments(modality, target, asked), **(if_known or {})}
+    known = {name: given[name] for name in given.keys() & _parameters(plugin_class) if given[name] is not None}
+    arguments = {**known, **target.extra, **(extra_kwargs or {})}
     built = _METERED[modality](plugin_class)(**arguments)
     built.__dict__[STATE] = State(target, modality, providers.options_of, conn_options)
     adapter.listen(built)

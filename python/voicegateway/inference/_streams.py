@@ -16,6 +16,7 @@ from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, utils
 from ._attempts import Request, current, running
 from ._engine import flush
 from ._scope import scope_of_request
+from ._updates import updating
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ _recognition: contextvars.ContextVar[Request | None] = contextvars.ContextVar(
 
 
 class State:
-    """What a factory's object remembers: frozen when it was built."""
+    """What a factory's object remembers."""
 
     __slots__ = ("conn_options", "modality", "options", "target")
 
@@ -44,6 +45,7 @@ class State:
         options: Callable[[Any], dict[str, Any]],
         conn_options: Any = NOT_GIVEN,
     ) -> None:
+        #: What it stands for, until ``update_options`` says otherwise.
         self.target = target
         self.modality = modality
         #: Reads model, language and voice from a plugin object or stream, as they are now.
@@ -119,14 +121,15 @@ def _with_conn_options(owner: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     return kwargs
 
 
-def _closing(base: Any) -> Any:
-    """``aclose`` that returns when what was booked is durable, or after a few seconds."""
+def _members(base: Any) -> dict[str, Any]:
+    """What every object has in its own way, whatever its modality."""
 
     async def aclose(self: Any) -> None:
         await base.aclose(self)
+        # What was booked is durable when this returns, if that takes no more than a few seconds.
         await flush()
 
-    return functools.wraps(base.aclose)(aclose)
+    return {"aclose": functools.wraps(base.aclose)(aclose), "update_options": updating(base, STATE)}
 
 
 def _caller_turns(chat_ctx: Any) -> int:
@@ -142,7 +145,7 @@ def metered_llm(base: Any) -> Any:
         stream = base.chat(self, chat_ctx=chat_ctx, **kwargs)
         return _meter(self, stream, _caller_turns(chat_ctx))
 
-    return _subclass(base, {"chat": functools.wraps(base.chat)(chat), "aclose": _closing(base)})
+    return _subclass(base, {"chat": functools.wraps(base.chat)(chat), **_members(base)})
 
 
 @functools.cache
@@ -163,7 +166,7 @@ def metered_tts(base: Any) -> Any:
     members: dict[str, Any] = {
         "synthesize": functools.wraps(base.synthesize)(synthesize),
         "stream": functools.wraps(base.stream)(stream),
-        "aclose": _closing(base),
+        **_members(base),
     }
     return _subclass(base, members)
 
@@ -211,6 +214,6 @@ def metered_stt(base: Any) -> Any:
         "stream": functools.wraps(base.stream)(stream),
         "recognize": functools.wraps(base.recognize)(recognize),
         "_recognize_impl": _recognize_impl,
-        "aclose": _closing(base),
+        **_members(base),
     }
     return _subclass(base, members)

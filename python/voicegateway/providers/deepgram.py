@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 PLUGIN = "livekit.plugins.deepgram"
 
+#: Deepgram's words for what LiveKit's own service calls otherwise.
+_ENCODINGS = {"pcm_s16le": "linear16"}
+
 #: Bytes of one sample in the raw encodings that have a fixed size.
 _SAMPLE_BYTES = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
 
@@ -29,12 +32,17 @@ def arguments(modality: str, target: _native.Target, asked: Asked) -> dict[str, 
     common = {"api_key": target.api_key, "base_url": target.base_url, "sample_rate": asked.sample_rate}
     if modality == "tts":
         session = Session(asked.http_session, count_body=_count_text)
-        return {**common, "model": target.billed_model, "encoding": asked.encoding, "http_session": session}
+        encoding = _ENCODINGS.get(asked.encoding or "", asked.encoding)
+        return {**common, "model": target.billed_model, "encoding": encoding, "http_session": session}
     session = Session(
         asked.http_session, audio_rate=_audio_rate, count_body=_count_recording, read_answer=_read_duration
     )
-    language = None if target.model.startswith("flux") else asked.language
-    return {**common, "model": target.model or None, "language": language, "http_session": session}
+    heard = {**common, "model": target.model or None, "http_session": session}
+    if not target.model.startswith("flux"):
+        return {**heard, "language": asked.language}
+    # To Flux a language is a hint, and only to the model for many.
+    is_hint = target.model.endswith("multi") and asked.language not in (None, "multi")
+    return {**heard, "language_hint": [asked.language] if is_hint else None}
 
 
 def listen(built: Any) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 PLUGIN = "livekit.plugins.openai"
 
+#: OpenAI's words for what LiveKit's own service calls otherwise.
+_FORMATS = {"pcm_s16le": "pcm"}
+
 
 def plugin_class(plugin: Any, modality: str, model: str) -> type:
     """One class for each modality."""
@@ -27,7 +30,7 @@ def arguments(modality: str, target: _native.Target, asked: Asked) -> dict[str, 
     if modality == "llm":
         return common
     if modality == "tts":
-        return {**common, "voice": asked.voice}
+        return {**common, "voice": asked.voice, "response_format": _FORMATS.get(asked.encoding or "", asked.encoding)}
     return {**common, "language": asked.language, "vad": asked.vad}
 
 

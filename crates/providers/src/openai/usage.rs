@@ -6,6 +6,9 @@ use vg_core::{
     provider::{Facts, PriceQuery, PriceRef, Reach},
 };
 
+/// A second, in nanoseconds.
+const SECOND: u64 = 1_000_000_000;
+
 /// The billed quantities. A model that is billed in tokens is never billed in seconds or characters too.
 pub fn bill(facts: &Facts<'_>) -> Usage {
     match facts.modality {
@@ -25,9 +28,16 @@ fn transcription(facts: &Facts<'_>) -> Usage {
         return if reported_tokens { facts.reported.or(&facts.wire) } else { billing::audio(facts) };
     }
     let mut usage = billing::audio(facts);
-    if let (true, Some(audio)) = (is_token_billed_transcription(facts.model), usage.get(Quantity::AudioNanos))
+    if let Some(audio) =
+        usage.get(Quantity::AudioNanos).filter(|audio| audio.source != Source::ProviderReported)
     {
-        usage.set(Quantity::AudioNanos, audio.value, Source::Estimated);
+        // What is billed in seconds is billed in whole ones: its usage messages know no others.
+        let is_in_tokens = is_token_billed_transcription(facts.model);
+        let whole = audio.value.div_ceil(SECOND).saturating_mul(SECOND);
+        let nanos = if is_in_tokens { audio.value } else { whole };
+        if is_in_tokens || nanos != audio.value {
+            usage.set(Quantity::AudioNanos, nanos, Source::Estimated);
+        }
     }
     usage
 }
@@ -90,6 +100,9 @@ mod tests {
         assert_eq!(bill(&without).get(Quantity::InputTokens), None);
         let seconds = Facts { wire, ..facts(Modality::Stt, "whisper-1", Reach::Answered) };
         assert_eq!(bill(&seconds).get(Quantity::AudioNanos).map(|m| m.source), Some(Source::WireMeasured));
+        let wire = Usage::UNKNOWN.with(Quantity::SentAudioNanos, 1_500_000_000, Source::WireMeasured);
+        let rounded = bill(&Facts { wire, ..seconds }).get(Quantity::AudioNanos).unwrap();
+        assert_eq!((rounded.value, rounded.source), (2_000_000_000, Source::Estimated));
     }
 
     #[test]
