@@ -15,10 +15,12 @@ from typing import Any
 import livekit.agents.inference as livekit_inference
 import pytest
 from booked import Stage, use
+from conversing import answer, run
 from livekit.agents import NOT_GIVEN, llm, stt, tts
-from livekit.plugins import cartesia, deepgram, openai
+from livekit.plugins import anthropic, cartesia, deepgram, openai
+from simulator import voicegw
 
-from voicegateway import inference
+from voicegateway import inference, providers
 
 #: The signatures of livekit-agents 1.8.9: name, kind, default.
 POSITIONAL, KEYWORD = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
@@ -72,6 +74,7 @@ OBJECTS = [
     ("STT", "openai/whisper-1", openai.STT),
     ("STT", "cartesia/ink-whisper", cartesia.STT),
     ("LLM", "openai/gpt-4.1-mini", openai.LLM),
+    ("LLM", "anthropic/claude-sonnet-4-6", anthropic.LLM),
     ("TTS", "cartesia/sonic-3", cartesia.TTS),
     ("TTS", "deepgram/aura-2:thalia", deepgram.TTS),
     ("TTS", "openai/tts-1", openai.TTS),
@@ -117,6 +120,42 @@ def test_every_name_of_livekits_module_resolves() -> None:
         inference.Nonsense  # noqa: B018
 
 
+def test_the_types_of_options_are_where_livekit_has_them() -> None:
+    assert inference.stt is livekit_inference.stt
+    assert inference.stt.DeepgramOptions is livekit_inference.stt.DeepgramOptions
+    assert inference.tts.CartesiaOptions is livekit_inference.tts.CartesiaOptions
+    assert inference.llm.ChatCompletionOptions is livekit_inference.llm.ChatCompletionOptions
+
+
+@every_object
+def test_every_object_offers_what_livekits_offers(
+    quick: Stage, factory: str, model: str, plugin_class: type
+) -> None:
+    made = getattr(inference, factory)(model)
+    offered = {name for name in dir(getattr(livekit_inference, factory)) if not name.startswith("_")}
+    # A factory's method stays with the factory.
+    assert {name for name in offered - {"from_model_string"} if not hasattr(made, name)} == set()
+    base = {"STT": stt.STT, "LLM": llm.LLM, "TTS": tts.TTS}[factory]
+    assert all(isinstance(getattr(base, name), property) for name in ("label", "model", "provider"))
+    if factory != "LLM":
+        assert made.capabilities == plugin_class(api_key="k").capabilities
+    if factory == "TTS":
+        assert (made.sample_rate, made.num_channels) == (24_000, 1)
+
+
+def test_a_chat_takes_every_argument_of_livekits(quick: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    async def work(model: str) -> None:
+        given = {"response_format": NOT_GIVEN, "inference_class": "priority", "tool_choice": "auto", "extra_kwargs": {}}
+        assert await answer(inference.LLM(model), "Hi", **given)
+
+    run(lambda: work("openai/gpt-4.1-mini"))
+    run(lambda: work("anthropic/claude-sonnet-4-6"))
+    assert "response_format" not in caplog.text
+    run(lambda: answer(inference.LLM("anthropic/claude-sonnet-4-6"), "Hi", response_format={"type": "json_object"}))
+    assert "response_format has no effect" in caplog.text
+    quick.assert_equals_bill()
+
+
 @every_object
 def test_the_result_is_the_plugins_own(quick: Stage, factory: str, model: str, plugin_class: type) -> None:
     made = getattr(inference, factory)(model)
@@ -132,7 +171,7 @@ def test_the_result_is_the_plugins_own(quick: Stage, factory: str, model: str, p
 def test_its_label_and_name_are_the_plugins(quick: Stage, factory: str, model: str, plugin_class: type) -> None:
     made, plain = getattr(inference, factory)(model), plugin_class(api_key="k")
     assert made.label == plain.label
-    assert made.provider == plain.provider or plain.provider == "api.openai.com"
+    assert made.provider == plain.provider or plain.provider.startswith("api.")
     assert type(made).__name__ == plugin_class.__name__
     assert type(made).__qualname__ == plugin_class.__qualname__
     assert type(made).__module__ == plugin_class.__module__
@@ -244,10 +283,20 @@ def test_a_model_that_leads_nowhere_is_named(quick: Stage, model: str, named: st
 
 
 def test_a_modality_the_provider_lacks_is_not_implemented(quick: Stage) -> None:
-    with pytest.raises(NotImplementedError, match="deepgram"):
+    with pytest.raises(NotImplementedError) as raised:
         inference.LLM("deepgram/nova-3")
+    assert str(raised.value) == (
+        "deepgram offers no llm; it offers stt, tts; llm is offered by openai, anthropic, groq, ollama"
+    )
     with pytest.raises(NotImplementedError, match="cartesia"):
         inference.LLM("cartesia/sonic-3")
+
+
+def test_a_provider_that_is_not_known_is_answered_with_who_offers_what(quick: Stage) -> None:
+    with pytest.raises(inference.ModelResolutionError) as raised:
+        inference.LLM("antropic/claude-sonnet-4-6")
+    for part in ("deepgram (stt, tts)", "openai (stt, llm, tts)", "anthropic (llm)", "did you mean 'anthropic'"):
+        assert part in str(raised.value)
 
 
 def test_a_bad_config_names_file_line_column_and_what_was_meant(quick: Stage) -> None:
@@ -312,6 +361,37 @@ def test_each_import_brings_no_more_than_it_needs_and_building_touches_no_networ
         "missing": "the LiveKit plugin for deepgram is not installed; run: pip install \"voicegateway[deepgram]\"",
     }
     assert quick.sim.meter() == []
+
+
+@pytest.mark.parametrize(
+    ("factory", "model"),
+    [("STT", "deepgram/nova-3"), ("LLM", "openai/gpt-4.1"), ("LLM", "anthropic/claude-sonnet-4-6"), ("TTS", "cartesia/sonic-3")],
+)
+def test_a_plugin_that_is_not_installed_is_named_with_its_extra(
+    quick: Stage, monkeypatch: pytest.MonkeyPatch, factory: str, model: str
+) -> None:
+    provider = model.partition("/")[0]
+    monkeypatch.setitem(sys.modules, providers.load(provider).PLUGIN, None)
+    with pytest.raises(ImportError) as raised:
+        getattr(inference, factory)(model)
+    assert f'pip install "voicegateway[{provider}]"' in str(raised.value)
+
+
+def test_the_module_is_the_command_line() -> None:
+    module = [sys.executable, "-m", "voicegateway.cli", "--version"]
+    said = [subprocess.run(each, capture_output=True, text=True, check=True).stdout for each in (module, [*voicegw(), "--version"])]
+    assert said[0] == said[1] != ""
+
+
+def test_every_extra_of_the_python_product_is_accepted() -> None:
+    extras = importlib.metadata.metadata("voicegateway").get_all("Provides-Extra")
+    assert extras is not None
+    clouds = {"deepgram", "openai", "anthropic", "groq", "cartesia", "elevenlabs", "assemblyai"}
+    others = {"whisper", "kokoro", "piper", "cloud", "local", "all", "openrtc", "dev"}
+    assert set(extras) >= clouds | others | {"server", "dashboard", "mcp", "tui", "postgres"}
+    needed = importlib.metadata.requires("voicegateway") or []
+    of_groq = {each.partition(">")[0] for each in needed if each.endswith("extra == 'groq'")}
+    assert of_groq == {"livekit-plugins-groq", "livekit-plugins-openai"}
 
 
 def test_the_package_is_typed() -> None:

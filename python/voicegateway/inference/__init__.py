@@ -5,7 +5,8 @@ Names of LiveKit's module that are not replaced here are LiveKit's own, loaded w
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, ModelResolutionError
 from ._engine import flush
@@ -34,13 +35,52 @@ __all__ = [
     "start_session",
 ]
 
+if TYPE_CHECKING:
+    # What the loader below finds, for type checkers: the names of LiveKit 1.8.9 that are not ours.
+    from livekit.agents.inference import (
+        VAD as VAD,
+        AdaptiveInterruptionDetector as AdaptiveInterruptionDetector,
+        AvatarSession as AvatarSession,
+        DecisionModel as DecisionModel,
+        DecisionModels as DecisionModels,
+        DuplexModel as DuplexModel,
+        DuplexModels as DuplexModels,
+        DuplexSession as DuplexSession,
+        InferenceClass as InferenceClass,
+        InterruptionDataFrameType as InterruptionDataFrameType,
+        InterruptionDetectionError as InterruptionDetectionError,
+        LemonSliceOptions as LemonSliceOptions,
+        LLMModels as LLMModels,
+        LLMStream as LLMStream,
+        OpenAIRealtimeModels as OpenAIRealtimeModels,
+        OverlappingSpeechEvent as OverlappingSpeechEvent,
+        RealtimeModel as RealtimeModel,
+        RealtimeModels as RealtimeModels,
+        RealtimeSession as RealtimeSession,
+        STTModels as STTModels,
+        TTSModels as TTSModels,
+        TurnDetector as TurnDetector,
+        TurnDetectorModels as TurnDetectorModels,
+        TurnDetectorVersions as TurnDetectorVersions,
+        VADModels as VADModels,
+        XAIRealtimeModels as XAIRealtimeModels,
+        is_duplex_model as is_duplex_model,
+        is_realtime_model as is_realtime_model,
+        llm_from_model_string as llm_from_model_string,
+        llm as llm,
+        stt as stt,
+        tts as tts,
+    )
+
 
 def __getattr__(name: str) -> Any:
     if not name.startswith("_"):
         from livekit.agents import inference
 
-        if name in inference.__all__:
-            return getattr(inference, name)
+        found = getattr(inference, name, None) if name not in inference.__all__ else getattr(inference, name)
+        # Its submodules hold the types of options, such as ``stt.DeepgramOptions``.
+        if name in inference.__all__ or isinstance(found, ModuleType):
+            return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

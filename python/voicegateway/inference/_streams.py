@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, utils
 
 from ._attempts import Request, current, running
-from ._engine import flush
+from ._engine import flush, logger
 from ._scope import scope_of_request
 from ._updates import updating
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 #: Where a metered object keeps what it needs; one name, so that nothing else of the plugin's is touched.
 STATE = "_voicegateway"
 
+
+#: An argument of LiveKit's own chat that not every plugin has.
+_RESPONSE_FORMAT = "response_format"
 
 #: The request that the batch recognition running now belongs to: its retries are attempts of one request.
 _recognition: contextvars.ContextVar[Request | None] = contextvars.ContextVar(
@@ -140,8 +144,13 @@ def _caller_turns(chat_ctx: Any) -> int:
 def metered_llm(base: Any) -> Any:
     """The LLM class ``base`` with its requests metered."""
 
+    known = inspect.signature(base.chat).parameters
+
     def chat(self: Any, *, chat_ctx: Any, inference_class: Any = NOT_GIVEN, **kwargs: Any) -> Any:
         del inference_class  # a setting of LiveKit's own service
+        if _RESPONSE_FORMAT in kwargs and _RESPONSE_FORMAT not in known:
+            if utils.is_given(kwargs.pop(_RESPONSE_FORMAT)):
+                logger.warning("response_format has no effect: the plugin of %s has no such option", self.label)
         stream = base.chat(self, chat_ctx=chat_ctx, **kwargs)
         return _meter(self, stream, _caller_turns(chat_ctx))
 
