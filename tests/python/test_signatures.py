@@ -138,7 +138,7 @@ def test_every_object_offers_what_livekits_offers(
     base = {"STT": stt.STT, "LLM": llm.LLM, "TTS": tts.TTS}[factory]
     assert all(isinstance(getattr(base, name), property) for name in ("label", "model", "provider"))
     if factory != "LLM":
-        assert made.capabilities == plugin_class(api_key="k").capabilities
+        assert made.capabilities == plugin_class(model=made.model, api_key="k").capabilities
     if factory == "TTS":
         assert (made.sample_rate, made.num_channels) == (24_000, 1)
 

@@ -23,16 +23,18 @@ pub fn bill(facts: &Facts<'_>) -> Usage {
 /// token rates; whoever passes both is charged twice. So: tokens when OpenAI reported them, else seconds, marked
 /// as an estimate.
 fn transcription(facts: &Facts<'_>) -> Usage {
-    let reported_tokens = facts.reported.get(Quantity::InputTokens).is_some();
-    if reported_tokens || matches!(facts.reach, Reach::NotSent | Reach::Refused(_)) {
-        return if reported_tokens { facts.reported.or(&facts.wire) } else { billing::audio(facts) };
+    let is_in_tokens = is_token_billed_transcription(facts.model);
+    if facts.reported.get(Quantity::InputTokens).is_some() {
+        return facts.reported.or(&facts.wire);
+    }
+    if matches!(facts.reach, Reach::NotSent | Reach::Refused(_)) {
+        return if is_in_tokens { billing::tokens(facts) } else { billing::audio(facts) };
     }
     let mut usage = billing::audio(facts);
     if let Some(audio) =
         usage.get(Quantity::AudioNanos).filter(|audio| audio.source != Source::ProviderReported)
     {
         // What is billed in seconds is billed in whole ones: its usage messages know no others.
-        let is_in_tokens = is_token_billed_transcription(facts.model);
         let whole = audio.value.div_ceil(SECOND).saturating_mul(SECOND);
         let nanos = if is_in_tokens { audio.value } else { whole };
         if is_in_tokens || nanos != audio.value {
