@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from booked import Stage, read_ledger
-from conversing import answer, heard, listen, run, say, tone
+from conversing import OLDEST, answer, heard, listen, run, say, tone
 
 from voicegateway import inference
 
 
+@pytest.mark.skipif(OLDEST, reason="that plugin goes on speaking on the socket of the voice before")
 def test_a_voice_is_changed_by_the_providers_own_name_for_it(quick: Stage) -> None:
     async def work() -> None:
         voice = inference.TTS("deepgram/aura-2:thalia")
