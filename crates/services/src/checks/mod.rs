@@ -108,6 +108,9 @@ mod tests {
         let sim = Sim::start(0.0).await;
         let config = load(&sim.providers(), "voicegw.yaml", &|_| None, registry::ALL).unwrap().config;
         for id in config.providers.keys() {
+            if registry::find(id).unwrap().check().is_none() {
+                continue;
+            }
             let passed = check(&config, "default", id, &|_| None).await.unwrap();
             assert_eq!((passed.status, passed.message), (Outcome::Ok, None), "{id}");
         }
