@@ -41,6 +41,8 @@ pub enum Said {
     Output,
     /// The provider's count of the audio it processed on this socket, in nanoseconds.
     AudioProcessed(u64),
+    /// The provider's count of how long the session on this socket lasted, in nanoseconds.
+    SessionLasted(u64),
     /// The provider's usage message for one part of the attempt.
     Usage(Usage),
     /// An error frame with this status.

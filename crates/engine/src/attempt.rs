@@ -86,7 +86,8 @@ impl Attempt {
             (Said::Audio(nanos), _) => meter.sent_body_audio(nanos),
             (Said::Output, _) => meter.output(),
             (Said::AudioProcessed(nanos), Some(socket)) => meter.reported_audio(socket, nanos),
-            (Said::AudioProcessed(_), None) => {}
+            (Said::SessionLasted(nanos), Some(socket)) => meter.reported_session(socket, nanos),
+            (Said::AudioProcessed(_) | Said::SessionLasted(_), None) => {}
             (Said::Usage(usage), _) => meter.reported_more(&usage),
             (Said::Refused(status), _) => meter.refused(status),
         }

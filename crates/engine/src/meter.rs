@@ -18,12 +18,17 @@ struct Socket {
     bytes_per_second: u32,
     audio_bytes: u64,
     reported_nanos: Option<u64>,
+    reported_session_nanos: Option<u64>,
 }
 
 impl Socket {
     fn sent_nanos(&self) -> u64 {
         let rate = u128::from(self.bytes_per_second.max(1));
         u64::try_from(u128::from(self.audio_bytes) * NANOS / rate).unwrap_or(u64::MAX)
+    }
+
+    fn open_nanos(&self, now: Instant) -> u64 {
+        micros_between(self.opened, self.closed.unwrap_or(now)).saturating_mul(1_000)
     }
 }
 
@@ -135,6 +140,7 @@ impl Meter {
             bytes_per_second,
             audio_bytes: 0,
             reported_nanos: None,
+            reported_session_nanos: None,
         });
         self.sockets.len().saturating_sub(1)
     }
@@ -155,6 +161,13 @@ impl Meter {
     pub fn reported_audio(&mut self, socket: usize, nanos: u64) {
         if let Some(socket) = self.sockets.get_mut(socket) {
             socket.reported_nanos = Some(nanos);
+        }
+    }
+
+    /// The provider said how long the session on a socket lasted.
+    pub fn reported_session(&mut self, socket: usize, nanos: u64) {
+        if let Some(socket) = self.sockets.get_mut(socket) {
+            socket.reported_session_nanos = Some(nanos);
         }
     }
 
@@ -231,12 +244,15 @@ impl Meter {
         }
         if !self.sockets.is_empty() {
             let sent = self.sockets.iter().map(Socket::sent_nanos).sum();
-            let open =
-                self.sockets.iter().map(|s| micros_between(s.opened, s.closed.unwrap_or(now))).sum::<u64>();
+            let open = self.sockets.iter().map(|socket| socket.open_nanos(now)).sum();
             wire.set(Quantity::SentAudioNanos, sent, Source::WireMeasured);
-            wire.set(Quantity::SessionNanos, open.saturating_mul(1_000), Source::WireMeasured);
-            if let Some(audio) = self.audio_of_sockets() {
+            wire.set(Quantity::SessionNanos, open, Source::WireMeasured);
+            if let Some(audio) = self.of_sockets(|socket| socket.reported_nanos, Socket::sent_nanos) {
                 reported.set(Quantity::AudioNanos, audio.value, audio.source);
+            }
+            let open_nanos = |socket: &Socket| socket.open_nanos(now);
+            if let Some(session) = self.of_sockets(|socket| socket.reported_session_nanos, open_nanos) {
+                reported.set(Quantity::SessionNanos, session.value, session.source);
             }
         }
         Reading {
@@ -250,11 +266,15 @@ impl Meter {
         }
     }
 
-    /// The billed audio over all sockets when the provider reported at least one of them: its number where it gave
-    /// one, ours where the socket was cut; the weaker source names the sum.
-    fn audio_of_sockets(&self) -> Option<Measured> {
-        let reports = self.sockets.iter().filter(|socket| socket.reported_nanos.is_some()).count();
-        let value = self.sockets.iter().map(|s| s.reported_nanos.unwrap_or_else(|| s.sent_nanos())).sum();
+    /// A quantity over all sockets when the provider reported at least one of them: its number where it gave one, ours
+    /// where the socket was cut; the weaker source names the sum.
+    fn of_sockets(
+        &self,
+        theirs: impl Fn(&Socket) -> Option<u64>,
+        ours: impl Fn(&Socket) -> u64,
+    ) -> Option<Measured> {
+        let reports = self.sockets.iter().filter(|socket| theirs(socket).is_some()).count();
+        let value = self.sockets.iter().map(|socket| theirs(socket).unwrap_or_else(|| ours(socket))).sum();
         let source =
             if reports == self.sockets.len() { Source::ProviderReported } else { Source::WireMeasured };
         (reports > 0).then_some(Measured { value, source })
@@ -285,6 +305,22 @@ mod tests {
         meter.reported_audio(first, 500_000_000);
         assert_eq!(meter.read().reported.get(Quantity::AudioNanos).unwrap().source, Source::ProviderReported);
         assert_eq!(meter.read().sockets, 2);
+    }
+
+    #[test]
+    fn a_session_lasts_as_long_as_the_provider_says_or_as_its_socket_was_open() {
+        let mut meter = Meter::start();
+        let first = meter.audio_socket_opened(32_000);
+        meter.audio_socket_closed(first);
+        assert_eq!(meter.read().reported.get(Quantity::SessionNanos), None);
+        meter.reported_session(first, 15_000_000_000);
+        let session = meter.read().reported.get(Quantity::SessionNanos).unwrap();
+        assert_eq!((session.value, session.source), (15_000_000_000, Source::ProviderReported));
+        let second = meter.audio_socket_opened(32_000);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        meter.audio_socket_closed(second);
+        let both = meter.read().reported.get(Quantity::SessionNanos).unwrap();
+        assert!(both.value >= 15_002_000_000 && both.source == Source::WireMeasured);
     }
 
     #[test]

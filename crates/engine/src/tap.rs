@@ -32,6 +32,10 @@ impl Tap for Attempt {
         self.meter().reported_audio(socket, nanos);
     }
 
+    fn reported_session(&self, socket: usize, nanos: u64) {
+        self.meter().reported_session(socket, nanos);
+    }
+
     fn audio_socket_closed(&self, socket: usize) {
         self.meter().audio_socket_closed(socket);
     }

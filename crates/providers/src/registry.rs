@@ -35,6 +35,7 @@ pub fn clients(id: &str) -> Clients {
         "piper" => local::piper::CLIENTS,
         "cartesia" => cartesia::CLIENTS,
         "elevenlabs" => elevenlabs::CLIENTS,
+        "assemblyai" => assemblyai::CLIENTS,
         _ => Clients::default(),
     }
 }
@@ -113,7 +114,13 @@ mod tests {
                 "http://h:1/p/v1",
                 &["", "/v1", "/v1/text-to-speech", "/v1/speech-to-text"],
             ),
-            ("assemblyai", Modality::Stt, "universal-3-6-pro", "http://h:1/p", &["", "/v3", "/v3/ws"]),
+            (
+                "assemblyai",
+                Modality::Stt,
+                "universal-3-6-pro",
+                "http://h:1/p",
+                &["", "/v3", "/v3/ws", "/v2/transcript"],
+            ),
             (
                 "ollama",
                 Modality::Llm,

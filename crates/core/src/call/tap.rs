@@ -26,6 +26,9 @@ pub trait Tap: Send + Sync {
     /// The provider said how much audio it processed on such a socket, in nanoseconds.
     fn reported_audio(&self, socket: usize, nanos: u64);
 
+    /// The provider said how long the session on such a socket lasted, in nanoseconds.
+    fn reported_session(&self, socket: usize, nanos: u64);
+
     /// Such a socket closed, from whichever side.
     fn audio_socket_closed(&self, socket: usize);
 

@@ -1,11 +1,33 @@
-//! AssemblyAI: Universal-Streaming speech to text. <https://www.assemblyai.com/docs>, read 2026-11.
+//! AssemblyAI: Universal-Streaming speech to text (`/v3/ws`), and recordings (`/v2/transcript`).
+//! <https://www.assemblyai.com/docs>, read 2026-11.
+//!
+//! | | |
+//! |---|---|
+//! | key | bare in `authorization`, without a scheme |
+//! | a bad key | is told after the socket was opened: an `Error`, then close code 1008 |
+//! | audio | frames of 50 to 1000 ms, 16-bit PCM of one channel |
+//! | billed | how long the session was open; a session nobody terminates goes on for three hours |
 
+mod batch;
+mod listen;
+mod options;
+#[cfg(feature = "sim")]
+pub(crate) mod sim;
+mod stt;
+#[cfg(feature = "sim")]
+#[cfg(test)]
+mod tests;
 mod usage;
+mod wire;
 
 use vg_core::{
     Modality, Usage,
-    provider::{Facts, PriceQuery, PriceRef, Provider},
+    provider::{Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
+
+/// How it is called.
+pub const CLIENTS: crate::client::Clients =
+    crate::client::Clients { stt: Some(&stt::Stt), llm: None, tts: None };
 
 /// The AssemblyAI provider.
 pub struct AssemblyAi;
@@ -28,11 +50,15 @@ impl Provider for AssemblyAi {
     }
 
     fn known_endings(&self) -> &'static [&'static str] {
-        &["/v3/ws", "/v3"]
+        &["/v2/transcript", "/v2/upload", "/v3/ws", "/v2", "/v3"]
     }
 
     fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {
         usage::price_ref(query)
+    }
+
+    fn frame<'a>(&self, _modality: Modality, direction: Direction, text: &'a str) -> Option<Frame<'a>> {
+        wire::frame(direction, text)
     }
 
     fn bill(&self, facts: &Facts<'_>) -> Usage {

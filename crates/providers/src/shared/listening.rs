@@ -3,6 +3,7 @@
 
 use super::websocket;
 use crate::client::{Call, Listening, Socket, Words};
+use bytes::BytesMut;
 use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture};
 use http::Request;
 use serde_json::{Map, Value};
@@ -30,6 +31,13 @@ pub trait Dialect: Send + 'static {
     const IDLE: Duration;
     /// Whether its last message says that it is the last. Where it does not, any end will do.
     const SAYS_END: bool;
+    /// Whether its first message says that it takes the stream. A refusal may come in that one's place.
+    const SAYS_BEGIN: bool = false;
+    /// Whether it keeps and bills the session until it is told to end, even if nobody is there any more.
+    const OUTLIVES_SOCKET: bool = false;
+    /// The shortest and the longest frame of audio it takes, in milliseconds; only the last one may be shorter. None
+    /// where any will do.
+    const FRAME_MILLIS: Option<(u64, u64)> = None;
 
     /// That sign, where it says something of this stream.
     fn sign_of_life(&self) -> Message {
@@ -59,6 +67,11 @@ pub trait Dialect: Send + 'static {
 
     /// What a refusal's body says.
     fn words(body: &[u8]) -> Words;
+
+    /// What the provider's close means.
+    fn closed(frame: Option<&CloseFrame>) -> Failure {
+        websocket::closed(frame)
+    }
 
     /// A new socket was opened; times on it begin at 0.
     fn opened(&mut self);
@@ -93,6 +106,10 @@ pub struct Notice {
     pub is_output: bool,
     /// Audio the provider says it processed on this socket, in nanoseconds.
     pub processed_nanos: Option<u64>,
+    /// How long the provider says the session on this socket lasted, in nanoseconds.
+    pub session_nanos: Option<u64>,
+    /// The provider takes the stream.
+    pub is_begin: bool,
     /// It confirms a `Finalize`.
     pub is_finalized: bool,
     /// Nothing follows it.
@@ -113,6 +130,8 @@ pub struct Stream<D: Dialect> {
     earlier_bytes: u64,
     /// How much of what was sent on this socket is silence of ours.
     padded_bytes: u64,
+    /// Audio that is too short to be sent.
+    pending: BytesMut,
     heard: VecDeque<Heard>,
     failure: Option<Failure>,
     is_over: bool,
@@ -142,6 +161,7 @@ pub async fn open<D: Dialect>(
         sent_bytes: 0,
         earlier_bytes: 0,
         padded_bytes: 0,
+        pending: BytesMut::new(),
         heard: VecDeque::new(),
         failure: None,
         is_over: false,
@@ -164,7 +184,11 @@ impl<D: Dialect> Stream<D> {
     async fn connect(&mut self) -> Result<(), Failure> {
         let request = self.dialect.request(&self.call)?;
         let opened = self.call.network.socket(request, self.call.connect_timeout, D::words).await;
-        let (socket, _) = opened.inspect_err(|failure| {
+        let opened = match opened {
+            Ok((socket, _)) if D::SAYS_BEGIN => self.begun(socket).await,
+            opened => opened.map(|(socket, _)| socket),
+        };
+        let socket = opened.inspect_err(|failure| {
             if let Some(status) = failure.status {
                 self.call.tap.refused(status);
             }
@@ -179,7 +203,55 @@ impl<D: Dialect> Stream<D> {
         Ok(())
     }
 
+    /// Waits for the provider to take the stream.
+    async fn begun(&mut self, mut socket: Socket) -> Result<Socket, Failure> {
+        let limit = self.call.connect_timeout;
+        let begin = async {
+            loop {
+                match socket.next().await {
+                    Some(Ok(Message::Text(text))) => {
+                        if self.dialect.read(&text, 0.0, &mut self.heard)?.is_begin {
+                            return Ok(socket);
+                        }
+                    }
+                    Some(Ok(Message::Close(frame))) => return Err(D::closed(frame.as_ref())),
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => return Err(websocket::broken(&error)),
+                    None => return Err(D::closed(None)),
+                }
+            }
+        };
+        let begun = tokio::time::timeout(limit, begin).await;
+        begun.unwrap_or_else(|_| {
+            Err(Failure::timed_out(format!("the provider did not begin the stream within {limit:?}")))
+        })
+    }
+
+    /// Sends audio in frames of a length the provider takes.
     async fn send_audio(&mut self, audio: Bytes) -> Result<(), Failure> {
+        let Some((shortest, longest)) = D::FRAME_MILLIS else { return self.send_frame(audio).await };
+        self.pending.extend_from_slice(&audio);
+        let (shortest, longest) = (self.bytes(shortest), self.bytes(longest));
+        while self.pending.len() >= shortest {
+            let frame = self.pending.split_to(self.pending.len().min(longest)).freeze();
+            self.send_frame(frame).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends what waits for more: none comes for now.
+    async fn send_rest(&mut self) -> Result<(), Failure> {
+        let rest = self.pending.split().freeze();
+        self.send_frame(rest).await
+    }
+
+    /// How many bytes of audio are that long: whole samples, at least one.
+    fn bytes(&self, millis: u64) -> usize {
+        let samples = u64::from(self.bytes_per_second / 2) * millis / 1_000;
+        usize::try_from(samples.max(1) * 2).unwrap_or(usize::MAX)
+    }
+
+    async fn send_frame(&mut self, audio: Bytes) -> Result<(), Failure> {
         // An empty frame ends the stream at Deepgram.
         if audio.is_empty() {
             return Ok(());
@@ -231,6 +303,7 @@ impl<D: Dialect> Stream<D> {
             return Ok(());
         }
         self.pad().await?;
+        self.send_rest().await?;
         self.finalize_by = Some(Instant::now() + FINALIZE_WAIT);
         match self.dialect.finalize() {
             Some(text) => self.write(Message::Text(text)).await,
@@ -303,7 +376,7 @@ impl<D: Dialect> Stream<D> {
             Some(Ok(Message::Close(frame))) => self.closed(frame.as_ref()),
             Some(Ok(_)) => {}
             Some(Err(error)) => self.cut(websocket::broken(&error)),
-            None => self.cut(websocket::closed(None)),
+            None => self.cut(D::closed(None)),
         }
     }
 
@@ -331,6 +404,9 @@ impl<D: Dialect> Stream<D> {
         if let Some(nanos) = notice.processed_nanos {
             self.call.tap.reported_audio(self.number, nanos);
         }
+        if let Some(nanos) = notice.session_nanos {
+            self.call.tap.reported_session(self.number, nanos);
+        }
         if notice.is_finalized && self.finalize_by.take().is_some() {
             self.heard.push_back(Heard::Finalized);
         }
@@ -350,7 +426,7 @@ impl<D: Dialect> Stream<D> {
             self.leave();
             return;
         }
-        self.fail(websocket::closed(frame));
+        self.fail(D::closed(frame));
     }
 
     fn fail(&mut self, failure: Failure) {
@@ -380,7 +456,11 @@ impl<D: Dialect> Stream<D> {
     }
 
     fn leave(&mut self) {
-        if self.socket.take().is_some() {
+        if let Some(mut socket) = self.socket.take() {
+            if D::OUTLIVES_SOCKET && self.close_by.is_none() {
+                // Without waiting: a socket that takes nothing will not be told.
+                let _ = socket.send(Message::Text(self.dialect.finish())).now_or_never();
+            }
             self.call.tap.audio_socket_closed(self.number);
         }
     }
@@ -456,6 +536,7 @@ impl<D: Dialect> Listening for Stream<D> {
                 return Ok(());
             }
             self.pad().await?;
+            self.send_rest().await?;
             let text = self.dialect.finish();
             self.write(Message::Text(text)).await?;
             self.close_by = Some(Instant::now() + CLOSE_WAIT);

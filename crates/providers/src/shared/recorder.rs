@@ -28,6 +28,7 @@ pub struct AudioSocket {
     pub bytes_per_second: u32,
     pub bytes: u64,
     pub reported_nanos: Option<u64>,
+    pub reported_session_nanos: Option<u64>,
     pub is_closed: bool,
 }
 
@@ -68,6 +69,10 @@ impl Tap for Recorder {
 
     fn reported_audio(&self, socket: usize, nanos: u64) {
         self.notes().audio[socket].reported_nanos = Some(nanos);
+    }
+
+    fn reported_session(&self, socket: usize, nanos: u64) {
+        self.notes().audio[socket].reported_session_nanos = Some(nanos);
     }
 
     fn audio_socket_closed(&self, socket: usize) {

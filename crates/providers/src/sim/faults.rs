@@ -27,6 +27,7 @@ pub(crate) enum FaultKind {
 /// What is served, and which of it tells its usage in the answer.
 const SERVED: &[(&str, &[Modality], &[Modality])] = &[
     ("anthropic", &[Modality::Llm], &[Modality::Llm]),
+    ("assemblyai", &[Modality::Stt], &[Modality::Stt]),
     ("cartesia", &[Modality::Stt, Modality::Tts], &[]),
     ("deepgram", &[Modality::Stt, Modality::Tts], &[Modality::Stt]),
     // Only a recording's answer tells its length, and a file of speech its credits; streams tell nothing.

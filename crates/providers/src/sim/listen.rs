@@ -82,6 +82,12 @@ pub(crate) trait Dialect: Send + 'static {
     fn tell(&mut self, heard: Heard, ticket: &mut Ticket) -> Vec<Message>;
     /// Reads a client's text frame.
     fn read(&mut self, text: &str) -> Listening;
+    /// Takes a binary frame, so many flicks long.
+    fn audio(&mut self, audio: Vec<u8>, _flicks: u64) -> Listening {
+        Listening::Audio(audio)
+    }
+    /// Bills what can be billed only when the socket is closed.
+    fn ended(&mut self, _ticket: &mut Ticket) {}
     /// Whether the time of the audio is what is billed; otherwise [`Dialect::tell`] bills.
     fn bills_audio(&self) -> bool {
         true
@@ -177,12 +183,24 @@ pub(crate) fn transcribe(sim: &Sim, format: AudioFormat, audio: &[u8]) -> Option
 /// Listens on `socket` until either side closes it.
 pub(crate) async fn listen<D: Dialect>(
     sim: Sim,
-    mut socket: WebSocket,
+    socket: WebSocket,
     mut ticket: Ticket,
     _clock: SocketClock,
     format: AudioFormat,
     endpointing_millis: u64,
     mut dialect: D,
+) {
+    hear(sim, socket, &mut ticket, format, endpointing_millis, &mut dialect).await;
+    dialect.ended(&mut ticket);
+}
+
+async fn hear<D: Dialect>(
+    sim: Sim,
+    mut socket: WebSocket,
+    ticket: &mut Ticket,
+    format: AudioFormat,
+    endpointing_millis: u64,
+    dialect: &mut D,
 ) {
     let mut transcriber = Transcriber::new(sim.clone(), format.sample_rate, endpointing_millis);
     let mut outbox: Outbox<Out> = Outbox::new();
@@ -196,7 +214,7 @@ pub(crate) async fn listen<D: Dialect>(
     }
     loop {
         let heard_millis = millis(format.flicks(bytes_heard));
-        strike(&mut ticket, heard_millis, &mut outbox, &mut mute, &mut dialect);
+        strike(ticket, heard_millis, &mut outbox, &mut mute, dialect);
         let frame = tokio::select! {
             biased;
             out = outbox.next() => {
@@ -222,7 +240,10 @@ pub(crate) async fn listen<D: Dialect>(
             }
         };
         let understood = match frame {
-            Message::Binary(audio) => Listening::Audio(audio.into()),
+            Message::Binary(audio) => {
+                let flicks = format.flicks(audio.len() as u64);
+                dialect.audio(audio.into(), flicks)
+            }
             Message::Text(text) => dialect.read(&text),
             _ => continue,
         };
@@ -252,10 +273,10 @@ pub(crate) async fn listen<D: Dialect>(
         }
         let mut replies: Vec<Message> = Vec::new();
         for heard in heard {
-            replies.extend(dialect.tell(heard, &mut ticket));
+            replies.extend(dialect.tell(heard, ticket));
         }
         if closing {
-            replies.extend(dialect.closing(&ticket));
+            replies.extend(dialect.closing(ticket));
         }
         if mute {
             continue;

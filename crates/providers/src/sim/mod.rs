@@ -1,5 +1,5 @@
-//! The provider simulators: one server on one port that plays Anthropic, Cartesia, Deepgram, ElevenLabs, OpenAI and the
-//! local runtimes to their own clients and bills what it served.
+//! The provider simulators: one server on one port that plays every provider to its own clients and bills what it
+//! served.
 //!
 //! What the providers share lives here: the meter, the faults, the script, the pacing, the sounds. What each one
 //! says on its wire is in its folder's `sim`. Nothing here may use the product's metering, prices or tokenizer:
@@ -84,6 +84,7 @@ pub async fn serve(options: SimOptions, ready: impl FnOnce() -> io::Result<()>) 
 pub fn base_urls(origin: &str) -> Vec<(&'static str, String)> {
     vec![
         ("anthropic", format!("{origin}/anthropic")),
+        ("assemblyai", format!("{origin}/assemblyai")),
         ("cartesia", format!("{origin}/cartesia")),
         ("deepgram", format!("{origin}/deepgram/v1/listen")),
         ("elevenlabs", format!("{origin}/elevenlabs/v1")),
@@ -100,6 +101,7 @@ fn router(sim: Sim) -> Router {
         .nest("/openai/v1", crate::openai::sim::router())
         .nest("/openai", crate::openai::sim::router())
         .nest("/anthropic", crate::anthropic::sim::router())
+        .nest("/assemblyai", crate::assemblyai::sim::router())
         .nest("/deepgram", crate::deepgram::sim::router())
         .nest("/cartesia", crate::cartesia::sim::router())
         .nest("/elevenlabs/v1", crate::elevenlabs::sim::router())

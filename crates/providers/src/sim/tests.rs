@@ -145,7 +145,7 @@ fn a_fault_that_makes_no_sense_is_refused_and_none_of_its_list_is_taken() {
         (json!({"kind": "drop", "modality": "video"}), "stt, llm, tts"),
         (
             json!({"kind": "drop", "provider": "acme"}),
-            "expected one of `anthropic`, `cartesia`, `deepgram`, `elevenlabs`, `kokoro`",
+            "expected one of `anthropic`, `assemblyai`, `cartesia`, `deepgram`, `elevenlabs`, `groq`",
         ),
         (json!({"kind": "drop", "provider": "deepgram"}), "`deepgram` has no `llm`"),
         (json!({"kind": "status", "value": 200}), "from 400 to 599, not 200"),
