@@ -29,6 +29,7 @@ pub fn clients(id: &str) -> Clients {
         "deepgram" => deepgram::CLIENTS,
         "openai" => openai::CLIENTS,
         "anthropic" => anthropic::CLIENTS,
+        "groq" => groq::CLIENTS,
         "whisper" => local::whisper::CLIENTS,
         "ollama" => local::ollama::CLIENTS,
         "kokoro" => local::kokoro::CLIENTS,

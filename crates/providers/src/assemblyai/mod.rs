@@ -22,7 +22,7 @@ mod wire;
 
 use vg_core::{
     Modality, Usage,
-    provider::{Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
+    provider::{Check, Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
 
 /// How it is called.
@@ -51,6 +51,11 @@ impl Provider for AssemblyAi {
 
     fn known_endings(&self) -> &'static [&'static str] {
         &["/v2/transcript", "/v2/upload", "/v3/ws", "/v2", "/v3"]
+    }
+
+    fn check(&self) -> Option<Check> {
+        let check = Check::new("https://streaming.assemblyai.com", "/v3/token?expires_in_seconds=60");
+        Some(Check { key: ("authorization", ""), ..check })
     }
 
     fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {

@@ -1,9 +1,43 @@
-//! Groq: OpenAI-shaped chat, transcription and speech. <https://console.groq.com/docs>, read 2026-11.
+//! Groq: chat, transcription and speech in OpenAI's shape. <https://console.groq.com/docs/api-reference>, read 2026-11.
+//!
+//! | what differs from OpenAI | |
+//! |---|---|
+//! | usage of a chat | in `x_groq` of the finishing piece, and again in OpenAI's own message |
+//! | usage of a recording | none; ten seconds are billed at least |
+//! | live transcription | none |
+//! | speech | WAV files only, billed by characters |
 
-use crate::shared::billing;
+mod llm;
+#[cfg(feature = "sim")]
+pub(crate) mod sim;
+mod stt;
+#[cfg(feature = "sim")]
+#[cfg(test)]
+mod tests;
+mod tts;
+mod usage;
+
+use crate::shared::openai_compat::Dialect;
 use vg_core::{
     Modality, Usage,
-    provider::{Facts, PriceQuery, PriceRef, Provider},
+    provider::{Check, Facts, PriceQuery, PriceRef, Provider},
+};
+
+/// How it is called.
+pub const CLIENTS: crate::client::Clients =
+    crate::client::Clients { stt: Some(&stt::Stt), llm: Some(&llm::Llm), tts: Some(&tts::Tts) };
+
+/// The models are those LiveKit's plugin takes when none is named.
+static DIALECT: Dialect = Dialect {
+    base_url: "https://api.groq.com/openai/v1",
+    needs_key: true,
+    chat_model: "llama-3.3-70b-versatile",
+    has_stream_options: true,
+    transcription_model: "whisper-large-v3-turbo",
+    speech_model: "canopylabs/orpheus-v1-english",
+    voice: "autumn",
+    speech_rate: crate::shared::speech_file::PCM_RATE,
+    has_speech_usage: |_| false,
 };
 
 /// The Groq provider.
@@ -37,15 +71,15 @@ impl Provider for Groq {
         ]
     }
 
+    fn check(&self) -> Option<Check> {
+        Some(Check::new("https://api.groq.com", "/openai/v1/models"))
+    }
+
     fn price_ref(&self, query: &PriceQuery<'_>) -> PriceRef {
-        PriceRef::book("groq", query.model)
+        usage::price_ref(query)
     }
 
     fn bill(&self, facts: &Facts<'_>) -> Usage {
-        match facts.modality {
-            Modality::Stt => billing::audio(facts),
-            Modality::Llm => billing::tokens(facts),
-            Modality::Tts => billing::characters(facts),
-        }
+        usage::bill(facts)
     }
 }

@@ -32,6 +32,8 @@ const SERVED: &[(&str, &[Modality], &[Modality])] = &[
     ("deepgram", &[Modality::Stt, Modality::Tts], &[Modality::Stt]),
     // Only a recording's answer tells its length, and a file of speech its credits; streams tell nothing.
     ("elevenlabs", &[Modality::Stt, Modality::Tts], &[Modality::Stt, Modality::Tts]),
+    // Of a chat it tells the usage twice: what is left out is the message of OpenAI's API.
+    ("groq", &Modality::ALL, &[Modality::Llm]),
     ("kokoro", &[Modality::Tts], &[]),
     ("ollama", &[Modality::Llm], &[Modality::Llm]),
     ("openai", &Modality::ALL, &Modality::ALL),

@@ -88,6 +88,7 @@ pub fn base_urls(origin: &str) -> Vec<(&'static str, String)> {
         ("cartesia", format!("{origin}/cartesia")),
         ("deepgram", format!("{origin}/deepgram/v1/listen")),
         ("elevenlabs", format!("{origin}/elevenlabs/v1")),
+        ("groq", format!("{origin}/groq/openai/v1")),
         ("kokoro", format!("{origin}/kokoro")),
         ("ollama", format!("{origin}/ollama")),
         ("openai", format!("{origin}/openai/v1")),
@@ -104,6 +105,7 @@ fn router(sim: Sim) -> Router {
         .nest("/assemblyai", crate::assemblyai::sim::router())
         .nest("/deepgram", crate::deepgram::sim::router())
         .nest("/cartesia", crate::cartesia::sim::router())
+        .nest("/groq/openai/v1", crate::groq::sim::router())
         .nest("/elevenlabs/v1", crate::elevenlabs::sim::router())
         .merge(crate::local::sim::router())
         .merge(admin::router())

@@ -50,6 +50,7 @@ pub(crate) async fn complete<H: House>(State(sim): State<Sim>, headers: HeaderMa
         });
         fields.insert("completion_tokens_details".to_owned(), completion);
     }
+    let beside = Beside { opening: H::beside(&sim, None), ending: H::beside(&sim, Some(&usage)) };
     let usage = ticket.reports_usage().then_some(usage);
     let chunk =
         Chunk { id: format!("chatcmpl-{}", sim.hex_id()), created: chrono::Utc::now().timestamp(), model };
@@ -57,17 +58,23 @@ pub(crate) async fn complete<H: House>(State(sim): State<Sim>, headers: HeaderMa
     if body.get("stream").and_then(Value::as_bool).unwrap_or_default() {
         let asked =
             body.pointer("/stream_options/include_usage").and_then(Value::as_bool).unwrap_or_default();
-        let steps = answer.streamed(&chunk, asked, usage);
+        let steps = answer.streamed(&chunk, asked, usage, &beside);
         let mut playback = Playback::new(sim, ticket, steps);
         playback.error_frame = Some(event(&H::failure()).into());
         playback.stream("text/event-stream; charset=utf-8", headers).await
     } else {
-        let steps = answer.whole(&chunk, usage);
+        let steps = answer.whole(&chunk, usage, &beside);
         let mut playback = Playback::new(sim, ticket, steps);
         playback.error_frame = Some(H::failure().to_string().into());
         playback.malformed = Bytes::from_static(b"{\"broken");
         playback.whole("application/json", headers).await
     }
+}
+
+/// What is said beside the first and the finishing piece.
+struct Beside {
+    opening: Option<(&'static str, Value)>,
+    ending: Option<(&'static str, Value)>,
 }
 
 /// What all chunks of one completion have in common.
@@ -78,7 +85,13 @@ struct Chunk {
 }
 
 impl Chunk {
-    fn event(&self, choices: Value, usage: Option<&Value>, with_usage: bool) -> Bytes {
+    fn event(
+        &self,
+        choices: Value,
+        usage: Option<&Value>,
+        with_usage: bool,
+        beside: Option<&(&'static str, Value)>,
+    ) -> Bytes {
         let mut chunk = json!({
             "id": self.id,
             "object": "chat.completion.chunk",
@@ -90,6 +103,9 @@ impl Chunk {
         });
         if let (true, Some(fields)) = (with_usage, chunk.as_object_mut()) {
             fields.insert("usage".to_owned(), usage.cloned().unwrap_or_default());
+        }
+        if let (Some((name, value)), Some(fields)) = (beside, chunk.as_object_mut()) {
+            fields.insert((*name).to_owned(), value.clone());
         }
         event(&chunk).into()
     }
@@ -145,12 +161,19 @@ impl Answer {
         self.name_tokens + self.pieces.len() as u64
     }
 
-    fn streamed(&self, chunk: &Chunk, usage_asked: bool, usage: Option<Value>) -> VecDeque<Step> {
-        let choice = |delta: Value, finish_reason: Value| {
+    fn streamed(
+        &self,
+        chunk: &Chunk,
+        usage_asked: bool,
+        usage: Option<Value>,
+        beside: &Beside,
+    ) -> VecDeque<Step> {
+        let choice_beside = |delta: Value, finish_reason: Value, beside: Option<&(&'static str, Value)>| {
             let choices =
                 json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish_reason}]);
-            chunk.event(choices, None, usage_asked)
+            chunk.event(choices, None, usage_asked, beside)
         };
+        let choice = |delta: Value| choice_beside(delta, Value::Null, None);
         let mut units = 0;
         let mut step = |after_millis: f64, bytes: Bytes, tokens: u64| {
             units += tokens;
@@ -159,11 +182,12 @@ impl Answer {
         };
         let content = if self.call.is_some() { Value::Null } else { json!("") };
         let opening = json!({"role": "assistant", "content": content, "refusal": null});
-        let mut steps = VecDeque::from([step(FIRST_TOKEN_MILLIS, choice(opening, Value::Null), 0)]);
+        let opening = choice_beside(opening, Value::Null, beside.opening.as_ref());
+        let mut steps = VecDeque::from([step(FIRST_TOKEN_MILLIS, opening, 0)]);
         if let Some((id, name)) = &self.call {
             let function = json!({"name": name, "arguments": ""});
             let call = json!([{"index": 0, "id": id, "type": "function", "function": function}]);
-            let bytes = choice(json!({"tool_calls": call}), Value::Null);
+            let bytes = choice(json!({"tool_calls": call}));
             steps.push_back(step(0.0, bytes, self.name_tokens));
         }
         for (place, piece) in self.pieces.iter().enumerate() {
@@ -172,17 +196,18 @@ impl Answer {
                 None => json!({"content": piece}),
             };
             let wait = if place == 0 { 0.0 } else { TOKEN_MILLIS };
-            steps.push_back(step(wait, choice(delta, Value::Null), 1));
+            steps.push_back(step(wait, choice(delta), 1));
         }
-        steps.push_back(step(0.0, choice(json!({}), json!(self.finish_reason)), 0));
+        let ending = choice_beside(json!({}), json!(self.finish_reason), beside.ending.as_ref());
+        steps.push_back(step(0.0, ending, 0));
         if let (true, Some(usage)) = (usage_asked, usage) {
-            steps.push_back(step(0.0, chunk.event(json!([]), Some(&usage), true), 0));
+            steps.push_back(step(0.0, chunk.event(json!([]), Some(&usage), true, None), 0));
         }
         steps.push_back(step(0.0, Bytes::from_static(b"data: [DONE]\n\n"), 0));
         steps
     }
 
-    fn whole(&self, chunk: &Chunk, usage: Option<Value>) -> VecDeque<Step> {
+    fn whole(&self, chunk: &Chunk, usage: Option<Value>, beside: &Beside) -> VecDeque<Step> {
         let mut message = json!({"role": "assistant", "content": null, "refusal": null});
         let said = self.pieces.concat();
         if let Some(fields) = message.as_object_mut() {
@@ -210,6 +235,9 @@ impl Answer {
         });
         if let (Some(usage), Some(fields)) = (usage, body.as_object_mut()) {
             fields.insert("usage".to_owned(), usage);
+        }
+        if let (Some((name, value)), Some(fields)) = (&beside.opening, body.as_object_mut()) {
+            fields.insert((*name).to_owned(), value.clone());
         }
         Step::tokens_at_once(self.tokens(), (FIRST_TOKEN_MILLIS, TOKEN_MILLIS), body.to_string())
     }

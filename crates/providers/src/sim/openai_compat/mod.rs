@@ -42,6 +42,12 @@ pub(crate) trait House: Send + Sync + 'static {
         }})
     }
 
+    /// What it says beside OpenAI's words where an answer begins and, with its usage, where it ends: a field and its value.
+    fn beside(sim: &Sim, usage: Option<&Value>) -> Option<(&'static str, Value)> {
+        let _ = (sim, usage);
+        None
+    }
+
     /// Bills a recording of so many flicks in which `said` was heard; gives the usage object, if it has one.
     fn bill_recording(
         ticket: &mut Ticket,

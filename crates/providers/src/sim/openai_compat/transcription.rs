@@ -51,6 +51,8 @@ pub(crate) async fn transcribe_file<H: House>(
     let said = utterance.as_ref().map(Utterance::text).unwrap_or_default();
     let usage = H::bill_recording(&mut ticket, &form, length, &said).filter(|_| ticket.reports_usage());
     let headers = H::headers(&sim);
+    let beside = H::beside(&sim, None);
+    let with_rest = |body: Value| with_field(with_usage(body, usage.clone()), beside.as_ref());
 
     if form.stream {
         let mut steps = VecDeque::new();
@@ -58,7 +60,7 @@ pub(crate) async fn transcribe_file<H: House>(
             let bytes = event(&json!({"type": "transcript.text.delta", "delta": piece})).into();
             steps.push_back(Step { after_millis: 20.0, bytes, counts: Counts::default(), units: u64::MAX });
         }
-        let done = with_usage(json!({"type": "transcript.text.done", "text": said}), usage);
+        let done = with_usage(json!({"type": "transcript.text.done", "text": said}), usage.clone());
         let bytes = event(&done).into();
         steps.push_back(Step { after_millis: 0.0, bytes, counts: Counts::default(), units: u64::MAX });
         let mut playback = Playback::new(sim, ticket, steps);
@@ -67,10 +69,8 @@ pub(crate) async fn transcribe_file<H: House>(
     }
     let (content_type, body) = match form.response_format.as_str() {
         "text" => ("text/plain; charset=utf-8", format!("{said}\n")),
-        "verbose_json" => {
-            ("application/json", with_usage(verbose(utterance, length, &said), usage).to_string())
-        }
-        _ => ("application/json", with_usage(json!({"text": said}), usage).to_string()),
+        "verbose_json" => ("application/json", with_rest(verbose(utterance, length, &said)).to_string()),
+        _ => ("application/json", with_rest(json!({"text": said})).to_string()),
     };
     let mut playback = Playback::single(sim, ticket, 250.0, body, H::failure().to_string());
     playback.malformed = Bytes::from_static(b"{\"broken");
@@ -114,6 +114,13 @@ fn verbose(utterance: Option<Utterance>, length: u64, said: &str) -> Value {
 fn with_usage(mut body: Value, usage: Option<Value>) -> Value {
     if let (Some(usage), Some(fields)) = (usage, body.as_object_mut()) {
         fields.insert("usage".to_owned(), usage);
+    }
+    body
+}
+
+fn with_field(mut body: Value, field: Option<&(&'static str, Value)>) -> Value {
+    if let (Some((name, value)), Some(fields)) = (field, body.as_object_mut()) {
+        fields.insert((*name).to_owned(), value.clone());
     }
     body
 }
