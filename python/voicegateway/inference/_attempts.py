@@ -106,8 +106,11 @@ _KIND_OF_STATUS = {
 
 
 def _kind_of(error: BaseException, refusal: int | None) -> tuple[str, int | None]:
-    """The closed kind of an error, and the provider's status: the error's own, else the one seen on the wire."""
-    status = _status_of(error) or refusal
+    """The closed kind of an error, and the provider's status: the error's own, else the one seen on the wire, which
+    also says what a socket's close code is about."""
+    status = _status_of(error)
+    if status is None or status >= 1000:
+        status = refusal or status
     if status is not None:
         return _KIND_OF_STATUS.get(status, "upstream_failed"), status
     # Older plugins hide a timeout as the cause of another error.

@@ -83,9 +83,9 @@ def _import_anywhere(name: str) -> Any:
 def options_of(thing: Any) -> dict[str, Any]:
     """Model, language and voice as a plugin object or stream has them now."""
     options = getattr(thing, "_opts", None)
-    languages = getattr(options, "languages", None)
+    languages = getattr(options, "languages", None) or getattr(options, "language_codes", None)
     found = {
-        "model": _first(options, "model", "model_id") or getattr(thing, "_model", None),
+        "model": _first(options, "model", "model_id", "speech_model") or getattr(thing, "_model", None),
         "language": _first(options, "language", "language_code") or (languages[0] if languages else None),
         "voice": _first(options, "voice", "voice_id"),
     }

@@ -89,9 +89,19 @@ class _Chunks(Answer):
             for call in choice.delta.tool_calls or ():
                 if call.function is not None:
                     self._keep(call.function.name, call.function.arguments)
-        if chunk.usage is not None:
+        if (usage := chunk.usage or _usage_beside(chunk)) is not None:
             self._has_usage()
-            _report_completion(self._native, chunk.usage)
+            _report_completion(self._native, usage)
+
+
+def _usage_beside(chunk: Any) -> Any:
+    """Groq's finishing chunk has the usage in a field of its own; whether OpenAI's message follows differs."""
+    told = (getattr(chunk, "x_groq", None) or {}).get("usage")
+    if told is None:
+        return None
+    from openai.types import CompletionUsage
+
+    return CompletionUsage.construct(**told)
 
 
 def _report_completion(native: _native.Attempt, usage: Any) -> None:

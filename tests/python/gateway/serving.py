@@ -19,7 +19,17 @@ from booked import Line, Stage, read_ledger, wait_for
 from simulator import Simulator, voicegw
 
 #: What clients read, and what would lead them or the server elsewhere.
-FOREIGN = ("LIVEKIT_", "VOICEGW_", "OPENAI_", "DEEPGRAM_", "CARTESIA_", "ANTHROPIC_", "ELEVEN")
+FOREIGN = (
+    "LIVEKIT_",
+    "VOICEGW_",
+    "OPENAI_",
+    "DEEPGRAM_",
+    "CARTESIA_",
+    "ANTHROPIC_",
+    "ELEVEN",
+    "GROQ_",
+    "ASSEMBLYAI_",
+)
 
 #: A project, an alias, and what is meant when a client names no model.
 HOUSE = """
@@ -64,9 +74,11 @@ class Gateway(Stage):
 
     providers = (
         "anthropic",
+        "assemblyai",
         "cartesia",
         "deepgram",
         "elevenlabs",
+        "groq",
         "kokoro",
         "ollama",
         "openai",

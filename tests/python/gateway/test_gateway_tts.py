@@ -19,7 +19,12 @@ def cartesia(**kwargs: Any) -> Any:
     return inference.TTS("cartesia/sonic-3:a-voice", **kwargs)
 
 
-@pytest.mark.parametrize("model", ["cartesia/sonic-3:a-voice", "deepgram/aura-2:thalia", "openai/tts-1:alloy"])
+@pytest.mark.parametrize("model", [
+        "cartesia/sonic-3:a-voice",
+        "deepgram/aura-2:thalia",
+        "openai/tts-1:alloy",
+        "groq/canopylabs/orpheus-v1-english:hannah",
+    ])
 def test_a_synthesis_is_heard_and_is_one_line(swift: Gateway, model: str) -> None:
     async def work() -> float:
         voice = inference.TTS(model)

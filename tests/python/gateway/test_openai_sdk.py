@@ -16,7 +16,7 @@ from conversing import RATE, tone
 from serving import Gateway
 
 LONG = "Can you tell me about the menu?"
-MODELS = ["openai/gpt-4.1-mini", "anthropic/claude-sonnet-4-5"]
+MODELS = ["openai/gpt-4.1-mini", "anthropic/claude-sonnet-4-5", "groq/llama-3.3-70b-versatile"]
 
 every_provider = pytest.mark.parametrize("model", MODELS)
 

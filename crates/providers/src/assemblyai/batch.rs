@@ -56,6 +56,7 @@ pub async fn transcribe(call: Call, request: TranscribeRequest) -> Result<Transc
             _ => {}
         }
         let address = options::recordings(&call.endpoint, &format!("transcript/{}", recording.id));
+        drop(recording);
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(WAITS.1);
         answer = ask(&call, asking(&call, Request::get(address))?.body(full(Bytes::new()))).await?;

@@ -4,7 +4,7 @@
 use super::options;
 use crate::shared::billing;
 use vg_core::{
-    Quantity, Source, Usage,
+    Quantity, Usage,
     provider::{Facts, PriceQuery, PriceRef, Reach},
 };
 
@@ -37,7 +37,7 @@ pub fn price_ref(query: &PriceQuery<'_>) -> PriceRef {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vg_core::{Modality, Status};
+    use vg_core::{Modality, Source, Status};
 
     #[test]
     fn streaming_costs_the_streaming_price() {

@@ -91,6 +91,10 @@ impl Tap for OneRequest {
         self.attempt.reported_audio(socket, nanos);
     }
 
+    fn reported_session(&self, socket: usize, nanos: u64) {
+        self.attempt.reported_session(socket, nanos);
+    }
+
     fn audio_socket_closed(&self, socket: usize) {
         self.attempt.audio_socket_closed(socket);
     }
