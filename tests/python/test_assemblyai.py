@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from booked import Stage
 from conversing import ONCE, feed, listen, run, silence, tone, until
-from livekit.agents import APIStatusError
+from livekit.agents import APIError
 from livekit.plugins import assemblyai
 
 from voicegateway import inference
@@ -50,22 +50,14 @@ def test_a_stream_costs_what_its_session_lasts(quick: Stage) -> None:
     assert run(work) == ["Hello there, how are you?"]
     line = quick.line()
     assert (line["status"], line["model_id"], line["sockets"]) == ("success", "assemblyai/universal-3-5-pro", 1)
-    # Two seconds were begun; the audio in them stands beside.
-    assert line["audio_nanos"] == line["session_nanos"] == 2_000_000_000
+    # The seconds that were begun, at half of the audio's length; the audio stands beside.
+    seconds = quick.sim.row("stt")["audio_seconds"]
+    assert seconds == int(seconds) > 1
+    assert line["audio_nanos"] == line["session_nanos"] == seconds * 1_000_000_000
     assert line["sources"]["audio_nanos"] == "provider_reported"
     assert (line["sent_audio_nanos"], line["sources"]["sent_audio_nanos"]) == (2_700_000_000, "wire_measured")
     # The streaming price of that name: USD 0.45 an hour, 0.125 for a thousand seconds.
-    assert line["cost_picos"] == 2 * 125_000_000
-    quick.assert_equals_bill()
-
-
-def test_the_plugins_default_model_is_booked_by_its_name(quick: Stage) -> None:
-    async def work() -> None:
-        await listen(inference.STT("assemblyai").stream(), tone(0.5))
-
-    run(work)
-    default = inspect.signature(assemblyai.STT).parameters["model"].default
-    assert quick.line()["model_id"] == f"assemblyai/{default}"
+    assert line["cost_picos"] == seconds * 125_000_000
     quick.assert_equals_bill()
 
 
@@ -88,7 +80,7 @@ def test_a_session_cut_by_the_provider_costs_what_it_lasted(stage: Stage) -> Non
     stage.sim.fault("assemblyai", "stt", "drop", after_units=600)
 
     async def work() -> None:
-        with pytest.raises(Exception, match=""):
+        with pytest.raises(APIError):
             await listen(ears().stream(conn_options=ONCE), tone(1.5), speed=1.0)
 
     run(work)
@@ -99,7 +91,7 @@ def test_a_session_cut_by_the_provider_costs_what_it_lasted(stage: Stage) -> Non
 
 def test_a_bad_key_is_told_on_the_open_socket_and_costs_nothing(quick: Stage) -> None:
     async def work() -> None:
-        with pytest.raises(APIStatusError):
+        with pytest.raises(APIError):
             await listen(ears(api_key="invalid").stream(conn_options=ONCE), tone(0.5))
 
     run(work)
