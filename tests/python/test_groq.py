@@ -179,4 +179,4 @@ def test_a_failed_synthesis_is_free(quick: Stage) -> None:
 
     run(work)
     assert (quick.line()["status"], quick.line()["characters"], quick.line()["cost_picos"]) == ("error", 0, 0)
-    quick.assert_equals_bill()
+    assert (quick.sim.row("tts")["characters"], quick.sim.row("tts")["refused"]) == (0, 1)
