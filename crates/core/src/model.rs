@@ -134,6 +134,22 @@ pub enum ModelResolutionError {
         /// The name it gives.
         stack: String,
     },
+    /// No stack of this name.
+    #[error("there is no stack `{stack}`; stacks: {stacks}{hint}")]
+    StackNotFound {
+        /// The name given.
+        stack: String,
+        /// The names under `stacks`, comma-separated.
+        stacks: String,
+        /// `; did you mean ...`, or nothing.
+        hint: String,
+    },
+    /// No stack was named and the project has none.
+    #[error("no stack was named, and project `{project}` has none: set `projects.{project}.default_stack`")]
+    NoDefaultStack {
+        /// The project.
+        project: String,
+    },
     /// The configuration names it with a variable that is not set.
     #[error("the model cannot be told: {0}")]
     Unset(#[from] config::Unset),
@@ -179,18 +195,53 @@ pub fn default_model<'a>(
 ) -> Result<&'a str, ModelResolutionError> {
     let section = config.projects.get(project);
     let own = section.and_then(|section| section.default_models.get(modality).as_ref());
-    let of_stack = match section.map(|section| section.default_stack.get()).transpose()? {
-        None | Some("") => None,
-        Some(name) => {
-            let unknown =
-                || ModelResolutionError::UnknownStack { project: project.to_owned(), stack: name.to_owned() };
-            config.stacks.get(name).ok_or_else(unknown)?.get(modality).as_ref()
-        }
-    };
+    let of_stack = default_stack(config, project)?.and_then(|stack| stack.get(modality).as_ref());
     let head = config.chain(project, modality).first();
     let no_default = || ModelResolutionError::NoDefault { modality, project: project.to_owned() };
     let chosen = own.or(of_stack).or(head).ok_or_else(no_default)?;
     Ok(chosen.get()?)
+}
+
+/// The stack of that name, or the project's own when none is given.
+///
+/// # Errors
+/// [`ModelResolutionError::StackNotFound`], [`ModelResolutionError::NoDefaultStack`], or
+/// [`ModelResolutionError::UnknownStack`] when the project's stack is not there.
+pub fn stack<'a>(
+    config: &'a Config,
+    project: &str,
+    name: Option<&str>,
+) -> Result<&'a config::Stack, ModelResolutionError> {
+    match name {
+        Some(name) => config.stacks.get(name).ok_or_else(|| {
+            let known = || config.stacks.keys().map(String::as_str);
+            ModelResolutionError::StackNotFound {
+                stack: name.to_owned(),
+                stacks: match known().collect::<Vec<_>>().join(", ") {
+                    none if none.is_empty() => "none".to_owned(),
+                    names => names,
+                },
+                hint: hint(name, known()),
+            }
+        }),
+        None => default_stack(config, project)?
+            .ok_or_else(|| ModelResolutionError::NoDefaultStack { project: project.to_owned() }),
+    }
+}
+
+fn default_stack<'a>(
+    config: &'a Config,
+    project: &str,
+) -> Result<Option<&'a config::Stack>, ModelResolutionError> {
+    let section = config.projects.get(project);
+    match section.map(|section| section.default_stack.get()).transpose()? {
+        None | Some("") => Ok(None),
+        Some(name) => {
+            let unknown =
+                || ModelResolutionError::UnknownStack { project: project.to_owned(), stack: name.to_owned() };
+            config.stacks.get(name).map(Some).ok_or_else(unknown)
+        }
+    }
 }
 
 struct Resolver<'a> {

@@ -15,8 +15,8 @@ pub enum Error {
     /// No key for the provider, wherever it was looked for.
     #[error(
         "no API key for `{provider}` in project `{project}`: pass api_key=, set `providers.{provider}.api_key` or \
-         `projects.{project}.providers.{provider}.api_key` in voicegw.yaml, or set the environment variable \
-         {variable}"
+         `projects.{project}.providers.{provider}.api_key` in voicegw.yaml, set the environment variable {variable}, \
+         or store one with the MCP tool `vg_add_provider`"
     )]
     MissingKey {
         /// The provider's configured id.
@@ -25,6 +25,16 @@ pub enum Error {
         project: String,
         /// The environment variable.
         variable: &'static str,
+    },
+    /// The provider is switched off.
+    #[error("provider `{provider}` is switched off in project `{project}`: `{path}.enabled` is false in voicegw.yaml")]
+    Disabled {
+        /// The provider's configured id.
+        provider: String,
+        /// The project.
+        project: String,
+        /// Where its account stands in the configuration.
+        path: String,
     },
     /// The gateway cannot call this provider for this modality.
     #[error("the gateway has no {modality} client for {provider} yet")]
@@ -50,7 +60,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Error::Model(_) | Error::UnknownProvider(_) | Error::NoClient { .. } => Kind::BadRequest,
-            Error::MissingKey { .. } | Error::Unset(_) => Kind::Unauthenticated,
+            Error::MissingKey { .. } | Error::Disabled { .. } | Error::Unset(_) => Kind::Unauthenticated,
             Error::Randomness(_) => Kind::Internal,
             Error::Store(error) => error.kind(),
         }

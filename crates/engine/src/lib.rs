@@ -22,7 +22,7 @@ pub use clock::now;
 pub use error::Error;
 pub use meter::{Meter, Reading};
 pub use resolve::Ask;
-pub use route::{Candidate, Fallback, Patience, Plan, Wishes, health::Circuit};
+pub use route::{Candidate, Chain, Fallback, Patience, Plan, Wishes, health::Circuit};
 pub use settle::{ChatText, Outcome, Settled};
 pub use target::Target;
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use vg_core::{
     Modality,
     call::Endpoint,
-    config::{self, Secret},
-    model::{self, Resolved},
+    config::{self, Config, FallbackMode, PerModality, Secret},
+    model::{self, ModelResolutionError, Resolved},
     provider::Provider,
 };
 use vg_providers::registry;
@@ -47,6 +47,19 @@ impl<'a> Ask<'a> {
             voice: None,
         }
     }
+
+    /// Whether it leaves the model to the project.
+    pub(crate) fn is_for_the_default(&self) -> bool {
+        self.model.is_none_or(|model| model == "auto")
+    }
+
+    /// The whole model string it means: with the provider that is named beside it, or the project's default.
+    pub(crate) fn spelled_out(&self, config: &Config) -> Result<String, ModelResolutionError> {
+        match self.model {
+            Some(model) if !self.is_for_the_default() => Ok(with_provider(model, self.provider)),
+            _ => Ok(model::default_model(config, self.project, self.modality)?.to_owned()),
+        }
+    }
 }
 
 impl Engine {
@@ -57,15 +70,15 @@ impl Engine {
     /// is needed and not set.
     pub fn resolve(&self, ask: &Ask<'_>) -> Result<Arc<Target>, Error> {
         let config = &*self.shared.config();
-        let given = match ask.model.filter(|model| *model != "auto") {
-            Some(model) => with_provider(model, ask.provider),
-            None => model::default_model(config, ask.project, ask.modality)?.to_owned(),
-        };
+        let given = ask.spelled_out(config)?;
         let resolved = model::resolve(config, registry::ALL, ask.project, ask.modality, &given)?;
         let Some(provider) = registry::find(&resolved.provider_type) else {
             return Err(Error::UnknownProvider(resolved.provider_type));
         };
         let account = config.provider(ask.project, &resolved.provider_id);
+        if account.is_some_and(|account| !account.enabled) {
+            return Err(switched_off(config, ask.project, resolved.provider_id));
+        }
         let extra = match &resolved.alias {
             Some(alias) => config.models.get(ask.modality).get(alias).map(|entry| entry.extra.get()),
             None => None,
@@ -96,6 +109,25 @@ impl Engine {
             project: ask.project.into(),
             settings: keys.clone(),
         }))
+    }
+
+    /// The model strings of a stack, or of the project's own when none is named.
+    ///
+    /// # Errors
+    /// A name that is not there, a project without one, a variable that is needed and not set.
+    pub fn stack(&self, project: &str, name: Option<&str>) -> Result<PerModality<Option<String>>, Error> {
+        let config = self.shared.config();
+        let stack = model::stack(&config, project, name)?;
+        let member = |modality| {
+            let text = stack.get(modality).as_ref().map(|text| text.get().map(str::to_owned)).transpose();
+            text.map(|text| text.filter(|text| !text.is_empty()))
+        };
+        Ok(PerModality { stt: member(Modality::Stt)?, llm: member(Modality::Llm)?, tts: member(Modality::Tts)? })
+    }
+
+    /// Whether chains are walked in mid-call too, in the agent's process.
+    pub fn walks_chains_in_mid_call(&self) -> bool {
+        self.shared.config().fallback_mode == FallbackMode::Runtime
     }
 
     fn key(
@@ -135,6 +167,15 @@ impl Engine {
         let plugin = |written| provider.plugin_base_url(ask.modality, &resolved.model, written);
         Ok(Some(written).filter(|written| !written.is_empty()).map(plugin))
     }
+}
+
+fn switched_off(config: &Config, project: &str, provider: String) -> Error {
+    let is_own = config.projects.get(project).is_some_and(|own| own.providers.contains_key(&provider));
+    let path = match is_own {
+        true => format!("projects.{project}.providers.{provider}"),
+        false => format!("providers.{provider}"),
+    };
+    Error::Disabled { provider, project: project.to_owned(), path }
 }
 
 /// A provider named beside the model wins over a leading segment that repeats it.

@@ -79,8 +79,13 @@ pub(crate) fn settle(
     let price = price(shared, attempt, model, &usage);
     let is_slow =
         shared.warns_above_micros.zip(reading.ttfb_micros).is_some_and(|(limit, ttfb)| ttfb > limit);
+    let is_fallback = attempt.scope.fallback_from.is_some();
+    let status = match outcome.status {
+        Status::Success if is_fallback => Status::Fallback,
+        status => status,
+    };
     let settled = Settled {
-        status: outcome.status,
+        status,
         usage,
         cost: price.cost,
         ttfb_micros: reading.ttfb_micros,
@@ -88,7 +93,7 @@ pub(crate) fn settle(
         is_slow,
     };
     if let Some(writer) = &shared.writer {
-        writer.append(line(shared, attempt, model, reading, outcome, usage, price));
+        writer.append(Line { status, ..line(shared, attempt, model, reading, outcome, usage, price) });
     }
     settled
 }

@@ -72,12 +72,35 @@ impl Engine {
         language: Option<&str>,
         voice: Option<&str>,
     ) -> PyResult<Target> {
-        let modality: Modality = modality
-            .parse()
-            .map_err(|error: vg_core::Error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
-        let ask = Ask { modality, model, project, provider, api_key, base_url, language, voice };
+        let ask = Ask { modality: parsed(modality)?, model, project, provider, api_key, base_url, language, voice };
         let inner = self.inner.resolve(&ask).map_err(|error| errors::engine(&error))?;
         Ok(Target { engine: Arc::clone(&self.inner), inner })
+    }
+
+    /// The chain of a model: its ledger name, its model string spelled out, and the strings of what stands in for it.
+    #[pyo3(signature = (modality, model, *, project, provider=None))]
+    fn chain(
+        &self,
+        modality: &str,
+        model: Option<&str>,
+        project: &str,
+        provider: Option<&str>,
+    ) -> PyResult<(String, String, Vec<String>)> {
+        let ask = Ask { modality: parsed(modality)?, model, provider, ..Ask::of_project(project) };
+        let chain = self.inner.chain(&ask).map_err(|error| errors::engine(&error))?;
+        Ok((chain.asked.to_string(), chain.first, chain.following))
+    }
+
+    /// The model strings of a stack, or of the project's own: stt, llm, tts.
+    fn stack(&self, project: &str, name: Option<&str>) -> PyResult<[Option<String>; 3]> {
+        let stack = self.inner.stack(project, name).map_err(|error| errors::engine(&error))?;
+        Ok([stack.stt, stack.llm, stack.tts])
+    }
+
+    /// Whether chains are walked in mid-call too.
+    #[getter]
+    fn walks_chains_in_mid_call(&self) -> bool {
+        self.inner.walks_chains_in_mid_call()
     }
 
     /// Waits until every line booked so far is durable, at most `seconds`; returns how many still are not. Blocks:
@@ -117,6 +140,11 @@ impl Engine {
     fn drain_log(&self) -> Vec<(u8, String)> {
         log::drain()
     }
+}
+
+fn parsed(modality: &str) -> PyResult<Modality> {
+    let wrong = |error: vg_core::Error| pyo3::exceptions::PyValueError::new_err(error.to_string());
+    modality.parse().map_err(wrong)
 }
 
 fn duration(seconds: f64) -> Duration {

@@ -34,8 +34,10 @@ pub fn engine(error: &Error) -> PyErr {
         Error::Model(_) | Error::UnknownProvider(_) | Error::NoClient { .. } => {
             ModelResolutionError::new_err(message)
         }
-        Error::MissingKey { .. } | Error::Unset(_) | Error::Randomness(_) | Error::Store(_) => {
-            ConfigError::new_err(message)
-        }
+        Error::MissingKey { .. }
+        | Error::Disabled { .. }
+        | Error::Unset(_)
+        | Error::Randomness(_)
+        | Error::Store(_) => ConfigError::new_err(message),
     }
 }

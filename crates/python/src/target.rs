@@ -21,6 +21,12 @@ impl Target {
         &self.inner.provider_name
     }
 
+    /// `provider/model`, as the ledger names it.
+    #[getter]
+    fn model_id(&self) -> &str {
+        &self.inner.model_id
+    }
+
     /// The model that was asked for; empty for the plugin's default.
     #[getter]
     fn model(&self) -> &str {
@@ -85,8 +91,8 @@ impl Target {
     }
 
     /// Begins an attempt.
-    #[pyo3(signature = (*, session_id=None, tenant_id=None, turn=None, request_id=None, probe=false, model=None,
-                        language=None, voice=None, streaming=true))]
+    #[pyo3(signature = (*, session_id=None, tenant_id=None, turn=None, request_id=None, probe=false, fallback_from=None,
+                        model=None, language=None, voice=None, streaming=true))]
     #[expect(clippy::too_many_arguments, reason = "one call across the boundary for each attempt")]
     fn begin(
         &self,
@@ -95,6 +101,7 @@ impl Target {
         turn: Option<u32>,
         request_id: Option<&[u8]>,
         probe: bool,
+        fallback_from: Option<&str>,
         model: Option<String>,
         language: Option<String>,
         voice: Option<String>,
@@ -108,6 +115,7 @@ impl Target {
             turn,
             request_id,
             probe,
+            fallback_from: fallback_from.map(Into::into),
             ..Scope::default()
         };
         let options = Options { model, language, voice, streaming };

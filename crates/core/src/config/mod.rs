@@ -24,7 +24,7 @@ pub use project::{
     Branding, BudgetAction, GUARDRAIL_CATEGORIES, GuardrailAction, Guardrails, Metrics, Project, Replay,
     Routing,
 };
-pub use providers::{Model, PerModality, Provider, Stack};
+pub use providers::{FallbackMode, Model, PerModality, Provider, Stack};
 pub use running::{
     ApiKey, Auth, CostTracking, Failover, Ingest, Latency, Listener, Observability, Retention, Scope, Workers,
 };
@@ -51,6 +51,8 @@ pub struct Config {
     pub default_project: Text,
     /// What is tried in turn.
     pub fallbacks: PerModality<Vec<Text>>,
+    /// When chains are walked in the agent's process.
+    pub fallback_mode: FallbackMode,
     /// When a call moves on along its chain.
     pub failover: Failover,
     /// Projects by id.
@@ -185,14 +187,17 @@ impl Config {
     fn read(context: &Context<'_>, root: Option<&tree::Node>) -> Self {
         let mut reader = Reader::new(context, root, "");
         let s = &mut reader;
+        let accounts = providers::providers(s, "accounts at providers, by provider");
+        let (models, stacks) = (providers::models(s), providers::stacks(s));
+        let default_project = s.text("default_project", "the project of requests that name none");
+        let (fallbacks, fallback_mode) = providers::fallbacks(s);
         let mut config = Config {
-            providers: providers::providers(s, "accounts at providers, by provider"),
-            models: providers::models(s),
-            stacks: providers::stacks(s),
-            default_project: s.text("default_project", "the project of requests that name none"),
-            fallbacks: s.section("fallbacks", Unknown::Warn, "what is tried in turn, by modality", |s| {
-                providers::chains(s, Target::Model)
-            }),
+            providers: accounts,
+            models,
+            stacks,
+            default_project,
+            fallbacks,
+            fallback_mode,
             failover: running::failover(s),
             projects: s
                 .named("projects", "my-project", Unknown::Refuse, "projects by id", |_, s| Project::read(s)),

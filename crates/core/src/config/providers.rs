@@ -4,6 +4,7 @@ use super::{
     links::Target,
     reader::{Reader, Unknown},
     text::{Extra, Secret, Text},
+    values::Word,
 };
 use crate::Modality;
 use indexmap::IndexMap;
@@ -125,6 +126,29 @@ pub(super) fn stacks(s: &mut Reader<'_>) -> IndexMap<String, Stack> {
             s.points_to(key, Target::Model(modality));
             text
         })
+    })
+}
+
+/// When a chain of models is walked in the agent's process. The server walks it in mid-call in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FallbackMode {
+    /// When an object is built: the first member that can be built serves the whole call.
+    #[default]
+    Construct,
+    /// In mid-call too: LiveKit's `FallbackAdapter` over every member that can be built.
+    Runtime,
+}
+
+impl Word for FallbackMode {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("construct", FallbackMode::Construct), ("runtime", FallbackMode::Runtime)];
+}
+
+/// Reads `fallbacks`.
+pub(super) fn fallbacks(s: &mut Reader<'_>) -> (PerModality<Vec<Text>>, FallbackMode) {
+    s.section("fallbacks", Unknown::Warn, "what is tried in turn, by modality", |s| {
+        let meaning = "in the agent's process: the first that can be built, or failover in mid-call too";
+        (chains(s, Target::Model), s.word("mode", FallbackMode::Construct, meaning))
     })
 }
 

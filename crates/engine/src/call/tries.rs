@@ -191,9 +191,7 @@ impl Tries {
     /// Ends a try that was answered to the end.
     pub(crate) fn succeeded(&self, tried: &Try, outcome: Outcome<'_>) {
         self.answered(tried);
-        let is_fallback = tried.attempt.scope.fallback_from.is_some();
-        let status = if is_fallback { Status::Fallback } else { Status::Success };
-        tried.attempt.settle(Outcome { status, ..outcome });
+        tried.attempt.settle(Outcome { status: Status::Success, ..outcome });
     }
 }
 

@@ -1,7 +1,10 @@
 //! Stage `route`: a target and its fallbacks into a [`Plan`], the candidates of a call in their order.
 
+mod chain;
 pub(crate) mod health;
 mod plan;
+
+pub use chain::Chain;
 
 use crate::target::Target;
 use serde_json::{Map, Value};

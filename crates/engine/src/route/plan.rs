@@ -2,8 +2,7 @@
 
 use super::{Candidate, Fallback, Patience, Plan, Wishes};
 use crate::{Ask, Engine, Error, target::Target};
-use std::sync::Arc;
-use vg_core::{Modality, config::Text, model};
+use vg_core::{Modality, model};
 use vg_providers::registry;
 
 impl Engine {
@@ -14,17 +13,16 @@ impl Engine {
     /// # Errors
     /// When the model asked for leads nowhere, or no candidate at all can be called.
     pub fn plan(&self, ask: &Ask<'_>, wishes: &Wishes) -> Result<Plan, Error> {
-        let config = self.shared.config();
-        let asked = match ask.model.filter(|model| *model != "auto") {
-            Some(model) => model.to_owned(),
-            None => model::default_model(&config, ask.project, ask.modality)?.to_owned(),
+        let chain = match self.chain(ask) {
+            // LiveKit's clients may name a provider alone.
+            Err(Error::Model(error)) => {
+                match ask.model.and_then(|model| of_provider_alone(model, ask.modality)) {
+                    Some(model) => self.chain(&Ask { model: Some(&model), ..*ask })?,
+                    None => return Err(error.into()),
+                }
+            }
+            chain => chain?,
         };
-        let ask = Ask { model: Some(&asked), ..*ask };
-        let first = self.candidate(&ask);
-        // A model string that means nothing is the caller's mistake, whatever else might answer.
-        if let Err(error @ (Error::Model(_) | Error::UnknownProvider(_))) = first {
-            return Err(error);
-        }
         let mut candidates = Vec::new();
         let mut refusal = None;
         let mut add = |candidate: Result<Candidate, Error>, name: &str| match candidate {
@@ -34,28 +32,21 @@ impl Engine {
                 refusal.get_or_insert(error);
             }
         };
-        let asked_id = first.as_ref().ok().map(|candidate| Arc::clone(&candidate.target.model_id));
-        add(first, &asked);
+        add(self.candidate(&Ask { model: Some(&chain.first), provider: None, ..*ask }), &chain.first);
         match &wishes.fallbacks {
             Some(fallbacks) => {
-                for fallback in fallbacks {
-                    add(self.fallback(&ask, fallback), &fallback.model);
-                }
+                fallbacks.iter().for_each(|fallback| add(self.fallback(ask, fallback), &fallback.model));
             }
             None => {
-                for name in following(config.chain(ask.project, ask.modality), &asked, ask.modality) {
-                    match name.get() {
-                        Ok(name) => add(self.fallback(&ask, &Fallback::of(name)), name),
-                        Err(unset) => add(Err(unset.into()), &asked),
-                    }
-                }
+                let following = chain.following.iter();
+                following.for_each(|name| add(self.fallback(ask, &Fallback::of(name)), name));
             }
         }
         if let (true, Some(refusal)) = (candidates.is_empty(), refusal) {
             return Err(refusal);
         }
-        let asked = asked_id.unwrap_or_else(|| asked.as_str().into());
-        Ok(Plan { candidates, asked, patience: Patience::new(&config.failover, wishes) })
+        let patience = Patience::new(&self.shared.config().failover, wishes);
+        Ok(Plan { candidates, asked: chain.asked, patience })
     }
 
     /// A fallback speaks the language asked for, in a voice of its own.
@@ -109,14 +100,4 @@ fn of_provider_alone(given: &str, modality: Modality) -> Option<String> {
         Some(suffix) => format!("{provider}/{model}:{suffix}"),
         None => format!("{provider}/{model}"),
     })
-}
-
-/// What follows `asked` in a chain; nothing, if it is no member. A member may carry a voice or a language that LiveKit's
-/// clients cut off the string and send apart, so without one that is written the same the model decides.
-fn following<'a>(chain: &'a [Text], asked: &str, modality: Modality) -> &'a [Text] {
-    let stem = model::split_suffix(asked, modality).0;
-    let place_of = |is: &dyn Fn(&str) -> bool| chain.iter().position(|name| name.get().is_ok_and(is));
-    let place = place_of(&|name| name == asked)
-        .or_else(|| place_of(&|name| model::split_suffix(name, modality).0 == stem));
-    place.and_then(|place| chain.get(place + 1..)).unwrap_or_default()
 }
