@@ -315,7 +315,7 @@ def test_a_fallback_books_every_member_it_tried_and_the_probe_that_found_one_wel
     run(work)
     lines = quick.lines()
     found = [(line["model_id"].removeprefix("openai/"), line["status"], line["probe"]) for line in lines]
-    assert sorted(found) == [("gpt-4.1", "success", 0), ("gpt-4.1-mini", "error", 0), ("gpt-4.1-mini", "success", 1)]
+    assert sorted(found) == [("gpt-4.1", "fallback", 0), ("gpt-4.1-mini", "error", 0), ("gpt-4.1-mini", "success", 1)]
     quick.assert_equals_bill()
 
 

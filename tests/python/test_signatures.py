@@ -248,8 +248,8 @@ def test_a_missing_key_is_an_error_of_the_constructor_that_names_the_ways_out(qu
         inference.TTS("cartesia/sonic-3")
     assert str(raised.value) == (
         "no API key for `cartesia` in project `default`: pass api_key=, set `providers.cartesia.api_key` or "
-        "`projects.default.providers.cartesia.api_key` in voicegw.yaml, or set the environment variable "
-        "CARTESIA_API_KEY"
+        "`projects.default.providers.cartesia.api_key` in voicegw.yaml, set the environment variable "
+        "CARTESIA_API_KEY, or store one with the MCP tool `vg_add_provider`"
     )
     assert quick.sim.meter() == []
 

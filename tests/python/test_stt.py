@@ -447,7 +447,7 @@ def test_a_fallback_of_streams_books_every_member_and_marks_its_probes(quick: St
     assert run(work)
     found = sorted((line["provider"], line["status"], line["probe"]) for line in quick.lines())
     assert ("deepgram", "error", 0) in found
-    assert [entry for entry in found if entry[0] == "cartesia"] == [("cartesia", "success", 0)]
+    assert [entry for entry in found if entry[0] == "cartesia"] == [("cartesia", "fallback", 0)]
     probes = [line for line in quick.lines() if line["probe"]]
     assert {line["provider"] for line in probes} == {"deepgram"}
     assert len(probes) == len(found) - 2
@@ -463,7 +463,7 @@ def test_a_fallback_of_recordings_books_every_member_and_its_probe(quick: Stage)
 
     run(work)
     found = sorted((line["provider"], line["status"], line["probe"]) for line in quick.lines())
-    assert found == [("deepgram", "error", 0), ("deepgram", "success", 1), ("openai", "success", 0)]
+    assert found == [("deepgram", "error", 0), ("deepgram", "success", 1), ("openai", "fallback", 0)]
     quick.assert_equals_bill()
 
 

@@ -422,7 +422,7 @@ def test_a_fallback_books_every_member_it_tried_and_the_probe_that_found_one_wel
 
     run(work)
     found = sorted((line["provider"], line["status"], line["probe"]) for line in quick.lines())
-    assert found == [("cartesia", "error", 0), ("cartesia", "success", 1), ("deepgram", "success", 0)]
+    assert found == [("cartesia", "error", 0), ("cartesia", "success", 1), ("deepgram", "fallback", 0)]
     quick.assert_equals_bill()
 
 

@@ -550,6 +550,26 @@ projects:
     }
 
     #[test]
+    fn a_stack_is_found_by_its_name_or_is_the_projects_own() {
+        let config = config();
+        let llm = |project, name| {
+            let found = stack(&config, project, name).map_err(|error| error.to_string());
+            found.map(|stack| stack.llm.as_ref().unwrap().get().unwrap())
+        };
+        assert_eq!(llm("b", Some("premium")), Ok("openai/gpt-4.1"));
+        assert_eq!(llm("a", None), Ok("openai/gpt-4.1"));
+        assert_eq!(
+            llm("a", Some("premum")).unwrap_err(),
+            "there is no stack `premum`; stacks: premium; did you mean 'premium'"
+        );
+        assert_eq!(
+            llm("b", None).unwrap_err(),
+            "no stack was named, and project `b` has none: set `projects.b.default_stack`"
+        );
+        assert!(llm("c", None).unwrap_err().contains("which is not under `stacks`"));
+    }
+
+    #[test]
     fn without_a_model_the_project_decides() {
         let config = config();
         let model = |project, modality| default_model(&config, project, modality).map_err(|e| e.to_string());

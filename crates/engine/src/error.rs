@@ -27,7 +27,9 @@ pub enum Error {
         variable: &'static str,
     },
     /// The provider is switched off.
-    #[error("provider `{provider}` is switched off in project `{project}`: `{path}.enabled` is false in voicegw.yaml")]
+    #[error(
+        "provider `{provider}` is switched off in project `{project}`: `{path}.enabled` is false in voicegw.yaml"
+    )]
     Disabled {
         /// The provider's configured id.
         provider: String,

@@ -122,7 +122,11 @@ impl Engine {
             let text = stack.get(modality).as_ref().map(|text| text.get().map(str::to_owned)).transpose();
             text.map(|text| text.filter(|text| !text.is_empty()))
         };
-        Ok(PerModality { stt: member(Modality::Stt)?, llm: member(Modality::Llm)?, tts: member(Modality::Tts)? })
+        Ok(PerModality {
+            stt: member(Modality::Stt)?,
+            llm: member(Modality::Llm)?,
+            tts: member(Modality::Tts)?,
+        })
     }
 
     /// Whether chains are walked in mid-call too, in the agent's process.

@@ -72,7 +72,8 @@ impl Engine {
         language: Option<&str>,
         voice: Option<&str>,
     ) -> PyResult<Target> {
-        let ask = Ask { modality: parsed(modality)?, model, project, provider, api_key, base_url, language, voice };
+        let ask =
+            Ask { modality: parsed(modality)?, model, project, provider, api_key, base_url, language, voice };
         let inner = self.inner.resolve(&ask).map_err(|error| errors::engine(&error))?;
         Ok(Target { engine: Arc::clone(&self.inner), inner })
     }

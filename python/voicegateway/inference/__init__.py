@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, ModelResolutionError
 from ._engine import flush
-from ._factories import LLM, STT, TTS
+from ._factories import LLM, STT, TTS, stack
 from ._scope import (
     current_tenant,
     get_active_project,
@@ -32,6 +32,7 @@ __all__ = [
     "reset_tenant_id",
     "set_project",
     "set_tenant",
+    "stack",
     "start_session",
 ]
 

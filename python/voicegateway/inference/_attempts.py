@@ -10,6 +10,7 @@ import contextvars
 import json
 import logging
 import sys
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aiohttp
@@ -146,17 +147,28 @@ def _described(error: BaseException) -> str:
     return f"{type(error).__name__}{because}: {said}"[:_LONGEST_MESSAGE]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the object that makes a request stands in a chain."""
+
+    #: The ledger's name of the model it stands in for.
+    fallback_from: str | None = None
+    #: Whether its chain has given it up for now, and only tests it.
+    is_given_up: bool = False
+
+
 class Request:
     """One request of an agent: it makes one attempt, and another one for each retry."""
 
-    __slots__ = ("_id", "_latest", "_probe", "_scope", "_target")
+    __slots__ = ("_id", "_latest", "_probe", "_scope", "_standing", "_target")
 
-    def __init__(self, target: _native.Target, scope: Scope) -> None:
+    def __init__(self, target: _native.Target, scope: Scope, standing: Standing) -> None:
         self._target = target
         self._scope = scope
         self._id: bytes | None = None
         self._latest: Booking | None = None
-        self._probe = _is_recovery_probe()
+        self._standing = standing
+        self._probe = standing.is_given_up or _is_recovery_probe()
 
     async def begin(
         self,
@@ -173,6 +185,7 @@ class Request:
             turn=self._scope.turn,
             request_id=self._id,
             probe=self._probe,
+            fallback_from=self._standing.fallback_from,
             model=model,
             language=language,
             voice=voice,

@@ -5,16 +5,19 @@ The signatures are those of ``livekit.agents.inference`` 1.8.9, parameter by par
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import warnings
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from livekit.agents import NOT_GIVEN, llm, stt, tts, utils
 
 from .. import providers
-from ._engine import engine, flush_with_job
-from ._scope import ensure_session, get_active_project
+from ..errors import ConfigError
+from ._chains import Substitute, failing_over, substitutes
+from ._engine import engine, flush_with_job, logger
+from ._scope import ensure_session, get_active_project, within_project
 from ._streams import STATE, State, metered_llm, metered_stt, metered_tts
 
 if TYPE_CHECKING:
@@ -61,32 +64,51 @@ def _build(
 ) -> Any:
     if api_secret:
         warnings.warn("api_secret has no effect: the provider is called with your own key", stacklevel=3)
-    if fallback:
-        warnings.warn("fallback has no effect yet: the request goes to the first model only", stacklevel=3)
-    target = engine().resolve(
-        modality,
-        model,
-        project=get_active_project(),
-        provider=provider,
-        api_key=api_key,
-        base_url=base_url,
-        language=asked.language,
-        voice=asked.voice,
-    )
-    adapter = providers.load(target.provider)
-    plugin = providers.plugin_of(target.provider, adapter)
+    opened, project = engine(), get_active_project()
+    asked_for, first, following = opened.chain(modality, model, project=project, provider=provider)
+    head = Substitute(first, asked.voice, extra_kwargs)
+    others = [Substitute(name) for name in following] if fallback is None else substitutes(fallback)
     ensure_session()
     flush_with_job()
-    asked = providers.Asked(**{**asked.__dict__, "language": target.language, "voice": target.voice})
-    plugin_class = adapter.plugin_class(plugin, modality, target.model)
-    # What LiveKit's newest signature has and a plugin lacks is accepted and left out.
-    given = {**adapter.arguments(modality, target, asked), **(if_known or {})}
-    known = {name: given[name] for name in given.keys() & _parameters(plugin_class) if given[name] is not None}
-    arguments = {**known, **target.extra, **(extra_kwargs or {})}
-    built = _METERED[modality](plugin_class)(**arguments)
-    built.__dict__[STATE] = State(target, modality, providers.options_of, conn_options)
-    adapter.listen(built)
-    return built
+    built: list[Any] = []
+    failure: Exception | None = None
+    for member in (head, *others):
+        is_head = member is head
+        try:
+            target = opened.resolve(
+                modality,
+                member.model,
+                project=project,
+                api_key=api_key if is_head else None,
+                base_url=base_url if is_head else None,
+                language=asked.language,
+                voice=member.voice,
+            )
+            adapter = providers.load(target.provider)
+            plugin = providers.plugin_of(target.provider, adapter)
+        except (ConfigError, ImportError) as error:
+            failure = error
+            if others:
+                logger.warning("%s %s is passed over: %s", modality, member.model, error)
+            continue
+        # An encoding is a provider's own word.
+        encoding = asked.encoding if is_head else None
+        of_member = dataclasses.replace(asked, language=target.language, voice=target.voice, encoding=encoding)
+        plugin_class = adapter.plugin_class(plugin, modality, target.model)
+        # What LiveKit's newest signature has and an older plugin lacks is accepted and left out.
+        known = {name: value for name, value in (if_known or {}).items() if name in _parameters(plugin_class)}
+        arguments = adapter.arguments(modality, target, of_member)
+        given = {name: value for name, value in arguments.items() if value is not None}
+        made = _METERED[modality](plugin_class)(**{**given, **known, **target.extra, **(member.extra_kwargs or {})})
+        fallback_from = None if is_head else asked_for
+        made.__dict__[STATE] = State(target, modality, providers.options_of, conn_options, fallback_from)
+        adapter.listen(made)
+        built.append(made)
+        if not opened.walks_chains_in_mid_call:
+            break
+    if not built and failure is not None:
+        raise failure
+    return built[0] if len(built) == 1 else failing_over(modality, built, asked.vad)
 
 
 class STT(stt.STT if TYPE_CHECKING else object, metaclass=_Factory):  # type: ignore[misc]
@@ -226,3 +248,30 @@ class TTS(tts.TTS if TYPE_CHECKING else object, metaclass=_Factory):  # type: ig
         """``TTS(model)``: the voice is the part after the last colon."""
         made: TTS = cls(model)
         return made
+
+
+class Stack(NamedTuple):
+    """The three objects of a stack; one that the stack does not name is ``None``."""
+
+    stt: Any
+    llm: Any
+    tts: Any
+
+
+def stack(name: str | None = None, *, project: str | None = None, **kwargs: Any) -> Stack:
+    """The objects of ``stacks.<name>``, or of the project's ``default_stack``.
+
+    A keyword goes to each factory that has a parameter of that name. Raises ``ValueError`` for a stack that is not
+    there, and as the factories do.
+    """
+    factories = (STT, LLM, TTS)
+    known = [_parameters(factory.__new__) - {"cls", "model"} for factory in factories]
+    if unknown := kwargs.keys() - frozenset().union(*known):
+        raise TypeError(f"stack() has no keyword {', '.join(sorted(unknown))}: no factory takes it")
+    with within_project(project):
+        models = engine().stack(get_active_project(), name)
+        made = (
+            None if model is None else factory(model, **{key: kwargs[key] for key in kwargs.keys() & own})
+            for factory, model, own in zip(factories, models, known, strict=True)
+        )
+        return Stack(*made)

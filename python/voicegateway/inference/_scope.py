@@ -6,12 +6,15 @@ import contextvars
 import os
 import sys
 import weakref
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ._engine import engine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from livekit.agents.voice import AgentSession, SpeechHandle
 
 _project: contextvars.ContextVar[str | None] = contextvars.ContextVar("voicegateway_project", default=None)
@@ -36,6 +39,20 @@ def set_project(name: str) -> None:
 def get_active_project() -> str:
     """The project of this context: ``set_project``, ``VOICEGW_ACTIVE_PROJECT``, ``default_project``, ``default``."""
     return _project.get() or os.environ.get("VOICEGW_ACTIVE_PROJECT") or engine().default_project
+
+
+@contextmanager
+def within_project(name: str | None) -> Iterator[None]:
+    """Have the code inside work for a project, or for the one of the context."""
+    if name is None:
+        yield
+        return
+    before = _project.get()
+    set_project(name)
+    try:
+        yield
+    finally:
+        _project.set(before)
 
 
 def reset_project() -> None:

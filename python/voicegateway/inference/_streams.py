@@ -12,15 +12,15 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, utils
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, llm, stt, tts, utils
 
-from ._attempts import Request, current, running
+from ._attempts import Request, Standing, current, running
 from ._engine import flush, logger
 from ._scope import scope_of_request
 from ._updates import updating
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .. import _native
 
@@ -40,7 +40,7 @@ _recognition: contextvars.ContextVar[Request | None] = contextvars.ContextVar(
 class State:
     """What a factory's object remembers."""
 
-    __slots__ = ("conn_options", "modality", "options", "target")
+    __slots__ = ("conn_options", "fallback_from", "modality", "options", "target")
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class State:
         modality: str,
         options: Callable[[Any], dict[str, Any]],
         conn_options: Any = NOT_GIVEN,
+        fallback_from: str | None = None,
     ) -> None:
         #: What it stands for, until ``update_options`` says otherwise.
         self.target = target
@@ -55,9 +56,11 @@ class State:
         #: Reads model, language and voice from a plugin object or stream, as they are now.
         self.options = options
         self.conn_options = conn_options
+        #: The ledger's name of the model it was built in place of.
+        self.fallback_from = fallback_from
 
 
-def _subclass(base: Any, members: dict[str, Any]) -> type:
+def subclass(base: Any, members: dict[str, Any]) -> type:
     """A subclass that goes by its base's name: LiveKit builds labels from it."""
     names = {"__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
     return type(base.__name__, (base,), {**names, **members})
@@ -95,7 +98,7 @@ def _metered_stream(base: Any) -> Any:
         self.__dict__[STATE][1].fail(error)
         base._emit_error(self, error, *args, **kwargs)
 
-    return _subclass(base, {"_run": _run, "_emit_error": _emit_error})
+    return subclass(base, {"_run": _run, "_emit_error": _emit_error})
 
 
 def _is_streaming(state: State, stream: Any) -> bool:
@@ -109,12 +112,47 @@ def _meter(owner: Any, stream: Any, caller_turns: int | None = None) -> Any:
     if task is None or STATE in stream.__dict__:
         return stream
     state: State = owner.__dict__[STATE]
-    request = Request(state.target, scope_of_request(caller_turns))
+    request = Request(state.target, scope_of_request(caller_turns), standing_of(owner, state.fallback_from))
     stream.__dict__[STATE] = (state, request, owner)
     made_as: Any = type(stream)
     stream.__class__ = _metered_stream(made_as)
     task.add_done_callback(request.finish)
     return stream
+
+
+def standing_of(owner: Any, fallback_from: str | None) -> Standing:
+    """How an object stands in the ``FallbackAdapter`` it is a member of, if it is one."""
+    found = next(_memberships(owner), None)
+    if found is None:
+        return Standing(fallback_from)
+    members, place, statuses = found
+    # An adapter asks a member that failed for nothing but a proof that it is well, while another one is.
+    is_given_up = not statuses[place].available and any(status.available for status in statuses)
+    return Standing(fallback_from or (_name_of(members[0]) if place else None), is_given_up)
+
+
+def _memberships(owner: Any) -> Iterator[tuple[list[Any], int, list[Any]]]:
+    """The adapters that hold an object, inside ``StreamAdapter`` too: they listen to its metrics."""
+    for callback in list(owner._events.get("metrics_collected", ())):
+        holder = getattr(callback, "__self__", None)
+        if isinstance(holder, (stt.StreamAdapter, tts.StreamAdapter)):
+            yield from _memberships(holder)
+        elif isinstance(holder, (stt.FallbackAdapter, llm.FallbackAdapter, tts.FallbackAdapter)):
+            members = next(getattr(holder, name) for name in _INSTANCES if hasattr(holder, name))
+            place = next((n for n, member in enumerate(members) if member is owner), None)
+            if place is not None:
+                yield members, place, holder._status
+
+
+#: Where LiveKit's adapters keep their members.
+_INSTANCES = ("_stt_instances", "_llm_instances", "_tts_instances")
+
+
+def _name_of(member: Any) -> str:
+    """A member as the ledger names it; LiveKit's label for one that is not ours."""
+    inner = getattr(member, "_stt", None) or getattr(member, "_wrapped_tts", None) or member
+    state = inner.__dict__.get(STATE)
+    return state.target.model_id if isinstance(state, State) else str(member.label)
 
 
 def _with_conn_options(owner: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -154,7 +192,7 @@ def metered_llm(base: Any) -> Any:
         stream = base.chat(self, chat_ctx=chat_ctx, **kwargs)
         return _meter(self, stream, _caller_turns(chat_ctx))
 
-    return _subclass(base, {"chat": functools.wraps(base.chat)(chat), **_members(base)})
+    return subclass(base, {"chat": functools.wraps(base.chat)(chat), **_members(base)})
 
 
 @functools.cache
@@ -177,7 +215,7 @@ def metered_tts(base: Any) -> Any:
         "stream": functools.wraps(base.stream)(stream),
         **_members(base),
     }
-    return _subclass(base, members)
+    return subclass(base, members)
 
 
 @functools.cache
@@ -191,7 +229,8 @@ def metered_stt(base: Any) -> Any:
         return made if isinstance(made, StreamAdapterWrapper) else _meter(self, made)
 
     async def recognize(self: Any, buffer: Any, **kwargs: Any) -> Any:
-        request = Request(self.__dict__[STATE].target, scope_of_request())
+        state: State = self.__dict__[STATE]
+        request = Request(state.target, scope_of_request(), standing_of(self, state.fallback_from))
         token = _recognition.set(request)
         try:
             return await base.recognize(self, buffer, **_with_conn_options(self, kwargs))
@@ -200,7 +239,9 @@ def metered_stt(base: Any) -> Any:
 
     async def _recognize_impl(self: Any, buffer: Any, **kwargs: Any) -> Any:
         state: State = self.__dict__[STATE]
-        request = _recognition.get() or Request(state.target, scope_of_request())
+        request = _recognition.get()
+        if request is None:
+            request = Request(state.target, scope_of_request(), standing_of(self, state.fallback_from))
         options = state.options(self)
         if utils.is_given(language := kwargs.get("language", NOT_GIVEN)):
             options["language"] = str(language)
@@ -225,4 +266,4 @@ def metered_stt(base: Any) -> Any:
         "_recognize_impl": _recognize_impl,
         **_members(base),
     }
-    return _subclass(base, members)
+    return subclass(base, members)

@@ -73,6 +73,7 @@ fallbacks:
   stt: [fast, openai/whisper-1]
   llm: [smart]
   tts: [voice]
+  mode: runtime
 projects:
   acme:
     name: Acme
@@ -134,6 +135,7 @@ fn a_file_with_every_key_loads_and_says_what_it_said() {
     assert_eq!(acme.routing.rosters.tts.len(), 1);
     assert!(!acme.replay.enabled);
     assert_eq!(config.stacks["premium"].tts, None);
+    assert_eq!(config.fallback_mode, FallbackMode::Runtime);
     assert_eq!(config.latency.percentiles, [50.0, 99.9]);
     assert_eq!(config.serve.port, 8123);
     assert_eq!(config.auth.api_keys[0].scopes, [Scope::Read, Scope::Write]);

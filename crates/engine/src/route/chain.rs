@@ -25,7 +25,8 @@ impl Engine {
     pub fn chain(&self, ask: &Ask<'_>) -> Result<Chain, Error> {
         let config = self.shared.config();
         let first = ask.spelled_out(&config)?;
-        let asked = model::resolve(&config, registry::ALL, ask.project, ask.modality, &first)?.model_id.into();
+        let asked =
+            model::resolve(&config, registry::ALL, ask.project, ask.modality, &first)?.model_id.into();
         let chain = config.chain(ask.project, ask.modality);
         let following = match place_of(chain, &first, ask.modality) {
             Some(place) => chain.get(place + 1..).unwrap_or_default(),
@@ -48,5 +49,6 @@ impl Engine {
 fn place_of(chain: &[Text], asked: &str, modality: Modality) -> Option<usize> {
     let stem = model::split_suffix(asked, modality).0;
     let place_of = |is: &dyn Fn(&str) -> bool| chain.iter().position(|name| name.get().is_ok_and(is));
-    place_of(&|name| name == asked).or_else(|| place_of(&|name| model::split_suffix(name, modality).0 == stem))
+    place_of(&|name| name == asked)
+        .or_else(|| place_of(&|name| model::split_suffix(name, modality).0 == stem))
 }

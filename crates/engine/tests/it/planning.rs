@@ -57,6 +57,27 @@ fn without_a_model_the_chain_of_the_project_is_asked_from_its_head() {
 }
 
 #[test]
+fn a_chain_is_the_same_for_calls_and_for_objects_that_are_built() {
+    let house = House::new(&format!("{CHAINS}  chose: {{ name: Chose, llm_model: openai/gpt-4o }}\n"));
+    let chain = |project, model, provider| {
+        let ask = Ask { modality: Modality::Llm, model, provider, ..Ask::of_project(project) };
+        let chain = house.engine.chain(&ask).unwrap();
+        (chain.asked.to_string(), chain.first, chain.following.join(" "))
+    };
+    let of = |asked: &str, following: &str| (asked.to_owned(), asked.to_owned(), following.to_owned());
+    let (second, third) = ("anthropic/claude-haiku-4-5", "openai/gpt-4.1");
+    let last = "groq/llama-3.3-70b-versatile";
+    let all = format!("openai/gpt-4.1-mini {second} {third} {last}");
+    assert_eq!(chain("default", Some(second), None), of(second, &format!("{third} {last}")));
+    // A provider named beside the model makes the same string.
+    assert_eq!(chain("default", Some("gpt-4.1"), Some("openai")), of(third, last));
+    assert_eq!(chain("default", Some("openai/gpt-4o"), None), of("openai/gpt-4o", ""));
+    // What the project chose is followed by all of the chain.
+    assert_eq!(chain("chose", None, None), of("openai/gpt-4o", &all));
+    assert_eq!(chain("own", Some("auto"), None), of("openai/gpt-4o", "openai/gpt-4o-mini"));
+}
+
+#[test]
 fn the_fallbacks_of_the_request_replace_the_chain() {
     let house = House::new(CHAINS);
     let asked = Some("openai/gpt-4.1-mini");

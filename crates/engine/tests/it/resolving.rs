@@ -55,9 +55,33 @@ fn a_missing_key_says_where_it_was_looked_for() {
     assert_eq!(
         house.engine.resolve(&ask).unwrap_err().to_string(),
         "no API key for `anthropic` in project `acme`: pass api_key=, set `providers.anthropic.api_key` or \
-         `projects.acme.providers.anthropic.api_key` in voicegw.yaml, or set the environment variable \
-         ANTHROPIC_API_KEY"
+         `projects.acme.providers.anthropic.api_key` in voicegw.yaml, set the environment variable \
+         ANTHROPIC_API_KEY, or store one with the MCP tool `vg_add_provider`"
     );
+}
+
+#[test]
+fn a_provider_that_is_switched_off_says_where() {
+    let house = House::new(
+        "providers: { openai: { api_key: k, enabled: false }, ollama: { enabled: false } }\n\
+         projects: { acme: { name: Acme, providers: { openai: { api_key: k } } },\n\
+         \x20           off: { name: Off, providers: { openai: { api_key: k, enabled: false } } } }",
+    );
+    let error = |project, model| {
+        let ask = Ask { model: Some(model), api_key: Some("argument"), ..Ask::of_project(project) };
+        house.engine.resolve(&ask).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(error("acme", "openai/gpt-4.1"), Ok(()));
+    assert_eq!(
+        error("off", "openai/gpt-4.1").unwrap_err(),
+        "provider `openai` is switched off in project `off`: `projects.off.providers.openai.enabled` is false in \
+         voicegw.yaml"
+    );
+    // A runtime that needs no key can be switched off too.
+    for model in ["openai/gpt-4.1", "ollama/qwen2.5:3b"] {
+        let message = error("default", model).unwrap_err();
+        assert!(message.contains("`providers.o") && message.contains(".enabled` is false"), "{message}");
+    }
 }
 
 #[test]
