@@ -95,11 +95,10 @@ def _build(
         encoding = asked.encoding if is_head else None
         of_member = dataclasses.replace(asked, language=target.language, voice=target.voice, encoding=encoding)
         plugin_class = adapter.plugin_class(plugin, modality, target.model)
-        # What LiveKit's newest signature has and an older plugin lacks is accepted and left out.
-        known = {name: value for name, value in (if_known or {}).items() if name in _parameters(plugin_class)}
-        arguments = adapter.arguments(modality, target, of_member)
-        given = {name: value for name, value in arguments.items() if value is not None}
-        made = _METERED[modality](plugin_class)(**{**given, **known, **target.extra, **(member.extra_kwargs or {})})
+        # What LiveKit's newest signature has and a plugin lacks is accepted and left out.
+        given = {**adapter.arguments(modality, target, of_member), **(if_known or {})}
+        known = {name: given[name] for name in given.keys() & _parameters(plugin_class) if given[name] is not None}
+        made = _METERED[modality](plugin_class)(**{**known, **target.extra, **(member.extra_kwargs or {})})
         fallback_from = None if is_head else asked_for
         made.__dict__[STATE] = State(target, modality, providers.options_of, conn_options, fallback_from)
         adapter.listen(made)
