@@ -17,9 +17,9 @@ INSTRUCTIONS = "You take bookings for a small restaurant. Be brief."
 
 
 def agent_session(**models: Any) -> AgentSession[None]:
-    """A session whose turns end where the provider that hears says so."""
-    options: dict[str, Any] = {"vad": None, **models}
-    return AgentSession(turn_handling={"turn_detection": "stt"}, aec_warmup_duration=None, **options)
+    """A session whose turns end where the provider that hears says so, unless ``models`` says otherwise."""
+    options: dict[str, Any] = {"vad": None, "turn_handling": {"turn_detection": "stt"}, **models}
+    return AgentSession(aec_warmup_duration=None, **options)
 
 
 async def two_barge_ins(session: AgentSession[None], sim: Simulator) -> None:
