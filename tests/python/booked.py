@@ -158,13 +158,16 @@ class Stage:
         assert not differences, differences
 
     def assert_equals_bill_but_for_cut_answers(self) -> None:
-        """The same, except for answers of chat models that were cut off: their tokens are estimated, within 5 % or 3
-        tokens each, and marked; those cut before anything came are unknown."""
+        """The same, except for the tokens of answers that were cut off: those of a chat are estimated, within 5 % or 3
+        tokens each, and marked; those of speech, and of a chat cut before anything came, are unknown."""
         differences = self.differences()
-        chats = [line for line in self.lines() if line["modality"] == "llm" and line["status"] != "success"]
+        cut = [line for line in self.lines() if line["status"] != "success"]
         for (provider, model, modality), of_model in list(differences.items()):
-            own = [line for line in chats if (line["provider"], self.billed_model(line)) == (provider, model)]
-            for name, difference in list(of_model.items()) if modality == "llm" else []:
+            key = (provider, model, modality)
+            own = [line for line in cut if (line["provider"], self.billed_model(line), line["modality"]) == key]
+            for name, difference in list(of_model.items()):
+                if not name.endswith("tokens"):
+                    continue
                 estimated = [line for line in own if line["sources"][name] == "estimated"]
                 allowed = sum(max(3.0, 0.05 * line[name]) for line in estimated)
                 if abs(difference) <= allowed or any(line[name] is None for line in own):
