@@ -2,12 +2,29 @@
 
 from typing import Any, final
 
-__all__ = ["Attempt", "ConfigError", "Engine", "ModelResolutionError", "Target", "__version__", "run_cli"]
+__all__ = [
+    "Attempt",
+    "ConfigError",
+    "Desk",
+    "Engine",
+    "ModelResolutionError",
+    "Target",
+    "__version__",
+    "load_configuration",
+    "parse_model",
+    "run_cli",
+]
 
 __version__: str
 
 def run_cli(arguments: list[str], environment: dict[str, str]) -> int:
     """Runs the command line and returns its exit code."""
+
+def load_configuration(environment: dict[str, str], file: str | None = None) -> str:
+    """The configuration of a file, or of the one that is found, as JSON without a secret."""
+
+def parse_model(text: str, modality: str) -> tuple[str, str, str | None]:
+    """Takes a model string apart: provider, model, and what follows the last colon in this modality."""
 
 class ConfigError(Exception):
     """The configuration is missing or invalid, or lacks a key that is needed."""
@@ -20,7 +37,11 @@ class Engine:
     """The engine of this process. A forked child must not use its parent's; it opens its own."""
 
     @staticmethod
-    def open(environment: dict[str, str]) -> Engine: ...
+    def open(environment: dict[str, str], file: str | None = None, *, collects: bool = False) -> Engine: ...
+    def reload(self) -> None: ...
+    @property
+    def desk(self) -> Desk: ...
+    def take_rows(self) -> list[str]: ...
     @property
     def default_project(self) -> str: ...
     @property
@@ -48,11 +69,28 @@ class Engine:
     def stack(self, project: str, name: str | None) -> list[str | None]: ...
     @property
     def walks_chains_in_mid_call(self) -> bool: ...
+    def adopt(
+        self, modality: str, provider: str, model: str, *, project: str, base_url: str | None = None
+    ) -> Target: ...
+    def take_over(self, target: Target) -> Target: ...
     def flush(self, seconds: float) -> int: ...
     def close(self, seconds: float) -> int: ...
     def before_fork(self, seconds: float) -> None: ...
     def after_fork(self) -> None: ...
     def drain_log(self) -> list[tuple[int, str]]: ...
+
+@final
+class Desk:
+    """The questions of the desk, answered as JSON. Every method blocks for the time of a few reads."""
+
+    @property
+    def ledger(self) -> str | None: ...
+    def configuration(self) -> str: ...
+    def status(self, project: str | None = None) -> str: ...
+    def costs(self, period: str, project: str | None = None) -> str: ...
+    def latency(self, period: str, project: str | None = None) -> str: ...
+    def projects(self) -> str: ...
+    def budget(self, project: str) -> str: ...
 
 @final
 class Target:
@@ -86,6 +124,7 @@ class Target:
         *,
         session_id: str | None = None,
         tenant_id: str | None = None,
+        agent_id: str | None = None,
         turn: int | None = None,
         request_id: bytes | None = None,
         probe: bool = False,
@@ -133,6 +172,7 @@ class Attempt:
         output_audio_tokens: int | None = None,
         audio_nanos: int | None = None,
         characters: int | None = None,
+        by_framework: bool = False,
     ) -> None: ...
     def settle(
         self,

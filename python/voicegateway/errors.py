@@ -4,4 +4,8 @@ from __future__ import annotations
 
 from ._native import ConfigError, ModelResolutionError
 
-__all__ = ["ConfigError", "ModelResolutionError"]
+__all__ = ["ConfigError", "MiddlewareError", "ModelResolutionError"]
+
+
+class MiddlewareError(Exception):
+    """A request that VoiceGateway itself refuses, not its provider."""

@@ -79,6 +79,11 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Where the ledger is, as it may be shown: without a password. `None` when it is off.
+    pub fn shown_database(&self) -> Option<String> {
+        self.database_url.as_deref().map(without_password)
+    }
+
     /// The project a command is about: `given`, which must be configured, else the active one.
     ///
     /// # Errors
@@ -97,6 +102,18 @@ impl Settings {
             );
         }
         Ok(given.to_owned())
+    }
+}
+
+/// A database URL as it may be shown.
+pub(crate) fn without_password(url: &str) -> String {
+    let split = url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
+    match split {
+        Some((scheme, (account, place))) => {
+            let user = account.split_once(':').map_or(account, |(user, _)| user);
+            format!("{scheme}://{user}@{place}")
+        }
+        None => url.to_owned(),
     }
 }
 

@@ -21,9 +21,10 @@ pub use call::{ChatCall, Drained, ListenCall, SpeakCall};
 pub use clock::now;
 pub use error::Error;
 pub use meter::{Meter, Reading};
-pub use resolve::Ask;
+pub use resolve::{Ask, Found};
 pub use route::{Candidate, Chain, Fallback, Patience, Plan, Wishes, health::Circuit};
 pub use settle::{ChatText, Outcome, Settled};
+pub use shared::Collect;
 pub use target::Target;
 
 use shared::Shared;
@@ -54,7 +55,22 @@ impl Engine {
     /// # Errors
     /// When the database URL is not one, or when the default project needs a variable that is not set.
     pub fn open(setup: Setup) -> Result<Engine, Error> {
-        Ok(Engine { shared: Arc::new(Shared::open(setup)?) })
+        Ok(Engine { shared: Arc::new(Shared::open(setup, None)?) })
+    }
+
+    /// Opens an engine that hands its lines to `collect` in place of a ledger. It is called on the thread that
+    /// settles, so it must return at once.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn open_collecting(setup: Setup, collect: Collect) -> Result<Engine, Error> {
+        let setup = Setup { database_url: None, ..setup };
+        Ok(Engine { shared: Arc::new(Shared::open(setup, Some(collect))?) })
+    }
+
+    /// The configuration that holds now.
+    pub fn config(&self) -> Arc<Config> {
+        self.shared.config()
     }
 
     /// The project of requests that name none.

@@ -10,7 +10,7 @@ use vg_core::{
     model::{self, ModelResolutionError, Resolved},
     provider::Provider,
 };
-use vg_providers::registry;
+use vg_providers::{registry, unlisted::Unlisted};
 
 /// What is asked for when an object is built.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +60,21 @@ impl<'a> Ask<'a> {
             _ => Ok(model::default_model(config, self.project, self.modality)?.to_owned()),
         }
     }
+}
+
+/// An object that was not built here.
+#[derive(Debug, Clone, Copy)]
+pub struct Found<'a> {
+    /// The modality.
+    pub modality: Modality,
+    /// The provider its plugin is named after.
+    pub provider: &'a str,
+    /// The address it speaks to, when that is not its provider's own.
+    pub base_url: Option<&'a str>,
+    /// The model; empty when the plugin does not say.
+    pub model: &'a str,
+    /// The project it is to be booked to.
+    pub project: &'a str,
 }
 
 impl Engine {
@@ -134,6 +149,38 @@ impl Engine {
         self.shared.config().fallback_mode == FallbackMode::Runtime
     }
 
+    /// A target for an object that somebody else built: it has its key and its address already. One of a provider
+    /// that this version does not know is booked under its name, without a price.
+    pub fn adopt(&self, found: &Found<'_>) -> Arc<Target> {
+        let config = &*self.shared.config();
+        let name = match found.base_url {
+            Some(base_url) => {
+                account_at(config, found, base_url).unwrap_or_else(|| host(base_url).to_owned())
+            }
+            None => found.provider.to_owned(),
+        };
+        let listed = registry::find(&name).filter(|provider| provider.modalities().contains(&found.modality));
+        let account = config.provider(found.project, &name);
+        let settings = account.and_then(|account| account.extra.get().ok()).cloned().unwrap_or_default();
+        let model_id = if found.model.is_empty() { name.clone() } else { format!("{name}/{}", found.model) };
+        Arc::new(Target {
+            endpoint: Arc::new(Endpoint {
+                model: found.model.to_owned(),
+                api_key: None,
+                base_url: None,
+                language: None,
+                voice: None,
+                extra: serde_json::Map::new(),
+            }),
+            provider: listed.unwrap_or(&Unlisted),
+            provider_name: name.as_str().into(),
+            modality: found.modality,
+            model_id: model_id.into(),
+            project: found.project.into(),
+            settings,
+        })
+    }
+
     fn key(
         &self,
         ask: &Ask<'_>,
@@ -180,6 +227,29 @@ fn switched_off(config: &Config, project: &str, provider: String) -> Error {
         false => format!("providers.{provider}"),
     };
     Error::Disabled { provider, project: project.to_owned(), path }
+}
+
+/// The type of the account that the owner configured at this address: many services speak one provider's language.
+fn account_at(config: &Config, found: &Found<'_>, base_url: &str) -> Option<String> {
+    let own = config.projects.get(found.project).into_iter().flat_map(|project| project.providers.iter());
+    let speaks_there = |id: &str, written: &str| {
+        let kind = config.provider_type(found.project, id).ok()?;
+        let provider = registry::find(kind).filter(|_| !written.is_empty())?;
+        let address = provider.plugin_base_url(found.modality, found.model, written);
+        (address.trim_end_matches('/') == base_url.trim_end_matches('/')).then(|| kind.to_owned())
+    };
+    own.chain(&config.providers).find_map(|(id, account)| speaks_there(id, account.base_url.get().ok()?))
+}
+
+/// The host of an address.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
 }
 
 /// A provider named beside the model wins over a leading segment that repeats it.

@@ -92,8 +92,8 @@ pub(crate) fn settle(
         latency_micros: reading.latency_micros,
         is_slow,
     };
-    if let Some(writer) = &shared.writer {
-        writer.append(Line { status, ..line(shared, attempt, model, reading, outcome, usage, price) });
+    if shared.keeps_lines() {
+        shared.append(Line { status, ..line(shared, attempt, model, reading, outcome, usage, price) });
     }
     settled
 }

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak},
 };
 use vg_core::{
-    AttemptId, Money, Quantity, Status, UnixMicros, Usage,
+    AttemptId, Line, Money, Quantity, Status, UnixMicros, Usage,
     call::Failure,
     config::{Config, env::VOICEGW_AGENT_ID},
     decimal::Decimal,
@@ -24,6 +24,23 @@ pub(crate) struct Names {
     pub(crate) book_hash: Arc<str>,
 }
 
+/// Takes lines that go elsewhere than to a ledger of this machine.
+#[derive(Clone)]
+pub struct Collect(Arc<dyn Fn(Line) + Send + Sync>);
+
+impl Collect {
+    /// Hands every line to `take`, which must return at once.
+    pub fn new(take: impl Fn(Line) + Send + Sync + 'static) -> Collect {
+        Collect(Arc::new(take))
+    }
+}
+
+impl std::fmt::Debug for Collect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Collect")
+    }
+}
+
 /// The engine's state. Immutable but for the register of open attempts.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -32,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) default_project: String,
     pub(crate) agent_id: Option<Arc<str>>,
     pub(crate) writer: Option<Writer>,
+    collect: Option<Collect>,
     pub(crate) names: Names,
     pub(crate) logs_requests: bool,
     pub(crate) tracks_latency: bool,
@@ -47,7 +65,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn open(setup: Setup) -> Result<Shared, Error> {
+    pub(crate) fn open(setup: Setup, collect: Option<Collect>) -> Result<Shared, Error> {
         let Setup { config, variables, database_url } = setup;
         let book = Book::embedded();
         let observed = &config.observability;
@@ -64,6 +82,7 @@ impl Shared {
                 .filter(|id| !id.is_empty())
                 .map(|id| id.as_str().into()),
             writer,
+            collect,
             names: Names {
                 local: "voicegateway-local".into(),
                 empty: "".into(),
@@ -125,6 +144,20 @@ impl Shared {
             return Err(format!("the price book has no rate for {}", names.join(", ")));
         }
         rated.total.to_scaled_integer(Money::SCALE).map(Money).map_err(|error| error.to_string())
+    }
+
+    /// Whether lines go anywhere.
+    pub(crate) fn keeps_lines(&self) -> bool {
+        self.writer.is_some() || self.collect.is_some()
+    }
+
+    /// Books a line; returns at once.
+    pub(crate) fn append(&self, line: Line) {
+        if let Some(writer) = &self.writer {
+            writer.append(line);
+        } else if let Some(Collect(take)) = &self.collect {
+            take(line);
+        }
     }
 
     pub(crate) fn register(&self, attempt: &Arc<Attempt>) {

@@ -33,7 +33,9 @@ fn public() -> Router<Arc<Gateway>> {
 fn desk() -> Router<Arc<Gateway>> {
     Router::new()
         .route("/v1/costs", get(routes::costs::show))
+        .route("/v1/latency", get(routes::latency::show))
         .route("/v1/logs", get(routes::logs::list))
+        .route("/v1/projects", get(routes::projects::list))
         .route("/v1/sessions", get(routes::sessions::list))
         .route("/v1/sessions/{id}", get(routes::sessions::show))
         .route("/v1/status", get(routes::status::show))

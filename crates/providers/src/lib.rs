@@ -17,3 +17,4 @@ mod shared;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod speech;
+pub mod unlisted;

@@ -86,10 +86,10 @@ impl Attempt {
         self.inner.meter().read().refusal
     }
 
-    /// The provider's usage message.
+    /// The provider's usage message; `by_framework` when only LiveKit tells it.
     #[pyo3(signature = (*, input_tokens=None, cached_input_tokens=None, cache_write_tokens=None,
                         input_audio_tokens=None, output_tokens=None, reasoning_tokens=None,
-                        output_audio_tokens=None, audio_nanos=None, characters=None))]
+                        output_audio_tokens=None, audio_nanos=None, characters=None, by_framework=false))]
     #[expect(clippy::too_many_arguments, reason = "one keyword for each quantity of a usage message")]
     fn reported(
         &self,
@@ -102,7 +102,9 @@ impl Attempt {
         output_audio_tokens: Option<u64>,
         audio_nanos: Option<u64>,
         characters: Option<u64>,
+        by_framework: bool,
     ) {
+        let source = if by_framework { Source::FrameworkReported } else { Source::ProviderReported };
         let message = [
             (Quantity::InputTokens, input_tokens),
             (Quantity::CachedInputTokens, cached_input_tokens),
@@ -117,7 +119,7 @@ impl Attempt {
         let mut usage = Usage::UNKNOWN;
         for (quantity, value) in message {
             if let Some(value) = value {
-                usage.set(quantity, value, Source::ProviderReported);
+                usage.set(quantity, value, source);
             }
         }
         self.inner.meter().reported(&usage);

@@ -1,43 +1,85 @@
-//! `Engine`: one for a process.
+//! `Engine`: one for a process and a configuration.
 
-use crate::{errors, log, target::Target};
+use crate::{desk::Desk, errors, log, target::Target};
 use pyo3::prelude::*;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
 use vg_cli::{Environment, settings::Settings};
 use vg_core::Modality;
-use vg_engine::{Ask, Setup};
+use vg_engine::{Ask, Collect, Found, Setup};
+use vg_services::logs::LogRow;
 
 /// The engine of this process. A forked child must not use its parent's; it opens its own.
 #[pyclass(frozen, module = "voicegateway._native")]
 pub struct Engine {
     inner: Arc<vg_engine::Engine>,
+    environment: Environment,
+    /// The file that was named, if one was.
+    file: Option<String>,
+    settings: RwLock<Arc<Settings>>,
+    /// Lines that wait to be taken, as JSON; `None` for an engine with a ledger of its own.
+    rows: Option<Arc<Mutex<VecDeque<String>>>>,
 }
 
 #[pymethods]
 impl Engine {
-    /// Finds and reads the configuration, and opens an engine with it.
+    /// Reads the configuration, the named one or the one that is found, and opens an engine with it. One that
+    /// collects keeps its lines for `take_rows` in place of a ledger.
     #[staticmethod]
-    fn open(py: Python<'_>, environment: HashMap<String, String>) -> PyResult<Engine> {
+    #[pyo3(signature = (environment, file=None, *, collects=false))]
+    fn open(
+        py: Python<'_>,
+        environment: HashMap<String, String>,
+        file: Option<String>,
+        collects: bool,
+    ) -> PyResult<Engine> {
         log::install();
         py.detach(|| {
-            let settings = Settings::load(None, &Environment::new(environment.clone()))
-                .map_err(|error| errors::ConfigError::new_err(format!("{error:#}")))?;
-            settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-            // Without a file the note only tells what holds; with one it names keys that do nothing yet.
-            for note in &settings.notes {
-                match settings.file {
-                    Some(_) => tracing::warn!("{note}"),
-                    None => tracing::info!("{note}"),
-                }
-            }
+            let environment = Environment::new(environment);
+            let settings = load(file.as_deref(), &environment)?;
             let setup = Setup {
-                config: settings.config,
-                variables: environment,
-                database_url: settings.database_url,
+                config: settings.config.clone(),
+                variables: environment.all(),
+                database_url: settings.database_url.clone(),
             };
-            let inner = vg_engine::Engine::open(setup).map_err(|error| errors::engine(&error))?;
-            Ok(Engine { inner: Arc::new(inner) })
+            let rows = collects.then(Arc::<Mutex<VecDeque<String>>>::default);
+            let inner = match &rows {
+                Some(rows) => vg_engine::Engine::open_collecting(setup, collecting(Arc::clone(rows))),
+                None => vg_engine::Engine::open(setup),
+            };
+            let inner = Arc::new(inner.map_err(|error| errors::engine(&error))?);
+            Ok(Engine { inner, environment, file, settings: RwLock::new(Arc::new(settings)), rows })
         })
+    }
+
+    /// Reads the configuration again; what is built from here on follows it. The ledger's place stays.
+    fn reload(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| {
+            let settings = load(self.file.as_deref(), &self.environment)?;
+            let settings = Settings { database_url: self.settings().database_url.clone(), ..settings };
+            self.inner.reload(settings.config.clone());
+            *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+            Ok(())
+        })
+    }
+
+    /// Who answers questions about the ledger and the configuration that holds now.
+    #[getter]
+    fn desk(&self) -> Desk {
+        Desk {
+            engine: Arc::clone(&self.inner),
+            settings: self.settings(),
+            environment: self.environment.clone(),
+        }
+    }
+
+    /// Takes the lines booked since the last call, each a JSON object with the columns of `GET /v1/logs`.
+    fn take_rows(&self) -> Vec<String> {
+        let Some(rows) = &self.rows else { return Vec::new() };
+        rows.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
     }
 
     /// The project of requests that name none.
@@ -104,6 +146,26 @@ impl Engine {
         self.inner.walks_chains_in_mid_call()
     }
 
+    /// A target for an object that was not built by a factory: it has its key and its address already.
+    #[pyo3(signature = (modality, provider, model, *, project, base_url=None))]
+    fn adopt(
+        &self,
+        modality: &str,
+        provider: &str,
+        model: &str,
+        project: &str,
+        base_url: Option<&str>,
+    ) -> PyResult<Target> {
+        let modality = parsed(modality)?;
+        let inner = self.inner.adopt(&Found { modality, provider, base_url, model, project });
+        Ok(Target { engine: Arc::clone(&self.inner), inner })
+    }
+
+    /// The same target, its requests booked by this engine.
+    fn take_over(&self, target: &Target) -> Target {
+        Target { engine: Arc::clone(&self.inner), inner: Arc::clone(&target.inner) }
+    }
+
     /// Waits until every line booked so far is durable, at most `seconds`; returns how many still are not. Blocks:
     /// call it from a thread, not from the event loop.
     fn flush(&self, py: Python<'_>, seconds: f64) -> u64 {
@@ -143,9 +205,37 @@ impl Engine {
     }
 }
 
-fn parsed(modality: &str) -> PyResult<Modality> {
-    let wrong = |error: vg_core::Error| pyo3::exceptions::PyValueError::new_err(error.to_string());
-    modality.parse().map_err(wrong)
+impl Engine {
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+pub(crate) fn load(file: Option<&str>, environment: &Environment) -> PyResult<Settings> {
+    let settings = Settings::load(file, environment)
+        .map_err(|error| errors::ConfigError::new_err(format!("{error:#}")))?;
+    settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    // Without a file the note only tells what holds; with one it names keys that do nothing yet.
+    for note in &settings.notes {
+        match settings.file {
+            Some(_) => tracing::warn!("{note}"),
+            None => tracing::info!("{note}"),
+        }
+    }
+    Ok(settings)
+}
+
+fn collecting(rows: Arc<Mutex<VecDeque<String>>>) -> Collect {
+    Collect::new(move |line| match serde_json::to_string(&LogRow::of(&line)) {
+        Ok(row) => rows.lock().unwrap_or_else(PoisonError::into_inner).push_back(row),
+        Err(error) => tracing::error!(%error, "a line could not be written as JSON"),
+    })
+}
+
+pub(crate) fn parsed(modality: &str) -> PyResult<Modality> {
+    modality
+        .parse()
+        .map_err(|error: vg_core::Error| pyo3::exceptions::PyValueError::new_err(error.to_string()))
 }
 
 fn duration(seconds: f64) -> Duration {

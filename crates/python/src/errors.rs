@@ -26,6 +26,11 @@ pub fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("ModelResolutionError", module.py().get_type::<ModelResolutionError>())
 }
 
+/// An error of desk work as an exception.
+pub fn desk(error: &vg_services::Error) -> PyErr {
+    ConfigError::new_err(error.chain())
+}
+
 /// An error of the engine as an exception.
 pub fn engine(error: &Error) -> PyErr {
     let message = error.to_string();

@@ -91,13 +91,14 @@ impl Target {
     }
 
     /// Begins an attempt.
-    #[pyo3(signature = (*, session_id=None, tenant_id=None, turn=None, request_id=None, probe=false, fallback_from=None,
-                        model=None, language=None, voice=None, streaming=true))]
+    #[pyo3(signature = (*, session_id=None, tenant_id=None, agent_id=None, turn=None, request_id=None, probe=false,
+                        fallback_from=None, model=None, language=None, voice=None, streaming=true))]
     #[expect(clippy::too_many_arguments, reason = "one call across the boundary for each attempt")]
     fn begin(
         &self,
         session_id: Option<&str>,
         tenant_id: Option<&str>,
+        agent_id: Option<&str>,
         turn: Option<u32>,
         request_id: Option<&[u8]>,
         probe: bool,
@@ -111,7 +112,7 @@ impl Target {
         let scope = Scope {
             session_id: session_id.map(Into::into),
             tenant_id: tenant_id.map(Into::into),
-            agent_id: self.engine.agent_id(),
+            agent_id: agent_id.map(Into::into).or_else(|| self.engine.agent_id()),
             turn,
             request_id,
             probe,

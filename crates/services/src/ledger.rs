@@ -31,6 +31,13 @@ impl Ledger {
         }
     }
 
+    /// Closes the file. One that is dropped closes too, but nobody can wait for that.
+    pub async fn close(&self) {
+        if let Ledger::Open(reader) = self {
+            reader.close().await;
+        }
+    }
+
     /// The reader; `None` when there is nothing to read.
     pub(crate) const fn reader(&self) -> Option<&Reader> {
         match self {

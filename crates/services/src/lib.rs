@@ -3,18 +3,21 @@
 //! One folder a noun, each with the arguments, the function and the result. A result serializes to the body of
 //! its HTTP route. Clocks and the environment are read by the callers and handed in.
 
+pub mod budgets;
 pub mod checks;
 pub mod costs;
 mod error;
 pub mod export;
 mod instant;
 pub mod keys;
+pub mod latency;
 mod ledger;
 pub mod logs;
 pub mod metrics;
 pub mod models;
 mod page;
 mod price;
+pub mod projects;
 pub mod secrets;
 pub mod sessions;
 pub mod status;

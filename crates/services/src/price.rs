@@ -12,6 +12,20 @@ pub(crate) fn serialize<S: Serializer>(cost: &Option<Money>, serializer: S) -> R
     }
 }
 
+/// Serializes an amount that is known.
+pub(crate) fn serialize_known<S: Serializer>(cost: &Money, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(cost.dollars_f64())
+}
+
+/// Serializes a limit as the configuration writes it: 0 is none.
+#[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
+pub(crate) fn serialize_limit<S: Serializer>(
+    limit: &Option<Money>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serialize_known(&limit.unwrap_or(Money::ZERO), serializer)
+}
+
 /// What requests cost together: not known when there are some and none of them has a price.
 pub(crate) fn known(cost: Money, requests: u64, unpriced: u64) -> Option<Money> {
     // A correction adds its cost to a request that had no price.

@@ -8,7 +8,9 @@ from __future__ import annotations
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..budget import check_budget
 from ..errors import ConfigError, ModelResolutionError
+from ._attach import attach, attach_session
 from ._engine import flush
 from ._factories import LLM, STT, TTS, stack
 from ._scope import (
@@ -26,6 +28,9 @@ __all__ = [
     "TTS",
     "ConfigError",
     "ModelResolutionError",
+    "attach",
+    "attach_session",
+    "check_budget",
     "current_tenant",
     "flush",
     "get_active_project",

@@ -11,14 +11,17 @@ import json
 import logging
 import sys
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import aiohttp
 from livekit.agents import APIError, APIStatusError, APITimeoutError
 
 from .. import _native
-from ._engine import engine, logger, report
+from ._engine import logger, report
 from ._scope import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 _LONGEST_MESSAGE = 200
@@ -44,10 +47,13 @@ class ChatText(Protocol):
 class Booking:
     """One attempt, as the code on the wire sees it."""
 
-    __slots__ = ("chat", "native", "stream")
+    __slots__ = ("_engine", "chat", "native", "stream", "tell")
 
-    def __init__(self, native: _native.Attempt) -> None:
+    def __init__(self, native: _native.Attempt, engine: _native.Engine) -> None:
         self.native = native
+        self._engine = engine
+        #: Tells what only LiveKit knows of the attempt, just before it is settled.
+        self.tell: Callable[[_native.Attempt], None] | None = None
         #: The plugin's stream whose ``_run`` it is; none for a batch recognition.
         self.stream: Any = None
         #: Set by a chat that may end without a usage message.
@@ -72,13 +78,15 @@ class Booking:
         native = self.native
         if native.is_settled:
             return
+        if self.tell is not None:
+            self.tell(native)
         messages = tools = answer = None
         if self.chat is not None and self.chat.answer:
             messages = json.dumps(self.chat.messages, default=str)
             tools = json.dumps(self.chat.tools, default=str) if self.chat.tools else None
             answer = "".join(self.chat.answer)
         native.settle(status, kind, http_status, message, messages, tools, answer)
-        opened = engine()
+        opened = self._engine
         if opened.logs_requests and logger.isEnabledFor(logging.INFO):
             logger.info(native.summary())
         if native.is_slow:
@@ -160,13 +168,19 @@ class Standing:
 class Request:
     """One request of an agent: it makes one attempt, and another one for each retry."""
 
-    __slots__ = ("_id", "_latest", "_probe", "_scope", "_standing", "_target")
+    __slots__ = ("_engine", "_id", "_probe", "_scope", "_standing", "_target", "latest", "tell")
 
-    def __init__(self, target: _native.Target, scope: Scope, standing: Standing) -> None:
+    def __init__(
+        self, target: _native.Target, scope: Scope, standing: Standing, engine: _native.Engine
+    ) -> None:
         self._target = target
+        self._engine = engine
         self._scope = scope
         self._id: bytes | None = None
-        self._latest: Booking | None = None
+        #: The attempt that runs, or ran last.
+        self.latest: Booking | None = None
+        #: What every attempt is told by before it is settled.
+        self.tell: Callable[[_native.Attempt], None] | None = None
         self._standing = standing
         self._probe = standing.is_given_up or _is_recovery_probe()
 
@@ -182,6 +196,7 @@ class Request:
         native = self._target.begin(
             session_id=self._scope.session_id,
             tenant_id=self._scope.tenant_id,
+            agent_id=self._scope.agent_id,
             turn=self._scope.turn,
             request_id=self._id,
             probe=self._probe,
@@ -192,24 +207,25 @@ class Request:
             streaming=streaming,
         )
         self._id = native.request_id
-        self._latest = Booking(native)
-        return self._latest
+        self.latest = Booking(native, self._engine)
+        self.latest.tell = self.tell
+        return self.latest
 
     def fail(self, error: BaseException) -> None:
         """The caller of ``_run`` found that the attempt failed."""
-        if self._latest is not None:
-            self._latest.fail(error)
+        if self.latest is not None:
+            self.latest.fail(error)
 
     def finish(self, task: asyncio.Task[Any]) -> None:
         """The stream's task is done: what is not settled by now ended as the task did."""
-        if self._latest is None:
+        if self.latest is None:
             return
         if task.cancelled():
-            self._latest.cancel()
+            self.latest.cancel()
         elif (error := task.exception()) is not None:
-            self._latest.fail(error)
+            self.latest.fail(error)
         else:
-            self._latest.succeed()
+            self.latest.succeed()
 
 
 def _is_recovery_probe() -> bool:

@@ -29,6 +29,46 @@ _turn_of: weakref.WeakKeyDictionary[SpeechHandle, int] = weakref.WeakKeyDictiona
 _LONGEST_TENANT = 128
 
 
+@dataclass(frozen=True)
+class Attached:
+    """What was said about one of LiveKit's sessions; ``None`` leaves it to the context."""
+
+    tenant_id: str | None = None
+    agent_id: str | None = None
+
+
+#: The attached session that the code of this context works for. LiveKit's own variable is not set where it listens.
+_at_work: contextvars.ContextVar[weakref.ref[AgentSession[Any]] | None] = contextvars.ContextVar(
+    "voicegateway_at_work", default=None
+)
+_attached: weakref.WeakKeyDictionary[AgentSession[Any], Attached] = weakref.WeakKeyDictionary()
+
+
+@contextmanager
+def within_session(agent_session: AgentSession[Any]) -> Iterator[None]:
+    """Have the code inside, and the tasks it makes, work for one of LiveKit's sessions."""
+    token = _at_work.set(weakref.ref(agent_session))
+    try:
+        yield
+    finally:
+        _at_work.reset(token)
+
+
+def attach_to(agent_session: AgentSession[Any], session_id: str | None, attached: Attached) -> str:
+    """Book the requests of one of LiveKit's sessions as told; returns the conversation's id."""
+    if attached.tenant_id is not None:
+        _checked_tenant(attached.tenant_id)
+    if session_id is not None:
+        if not isinstance(session_id, str) or not session_id.strip():
+            raise ValueError(f"a session is a non-empty string, not {session_id!r}")
+        _session_of[agent_session] = session_id
+    known = _attached.get(agent_session, Attached())
+    _attached[agent_session] = Attached(
+        tenant_id=attached.tenant_id or known.tenant_id, agent_id=attached.agent_id or known.agent_id
+    )
+    return _id_of(agent_session)
+
+
 def set_project(name: str) -> None:
     """Book what is built from here on, in this context, to ``name``; raises ``ValueError`` unless it is a name."""
     if not isinstance(name, str) or not name.strip():
@@ -60,8 +100,12 @@ def reset_project() -> None:
     _project.set(None)
 
 
-def start_session() -> str:
-    """Begin a conversation in this context and return its id, ``vg-<uuid>``."""
+def start_session(*, bypass_guardrails: bool = False) -> str:
+    """Begin a conversation in this context and return its id, ``vg-<uuid>``.
+
+    This version has no guardrails, so there is nothing that ``bypass_guardrails`` would have to switch off.
+    """
+    del bypass_guardrails
     session = engine().mint_session_id()
     _session.set(session)
     return session
@@ -81,9 +125,13 @@ def set_tenant(tenant_id: str | None) -> None:
 
     Raises ``ValueError`` for what is not text or is longer than 128 characters.
     """
-    if tenant_id is not None and (not isinstance(tenant_id, str) or not 0 < len(tenant_id) <= _LONGEST_TENANT):
+    _tenant.set(None if tenant_id is None else _checked_tenant(tenant_id))
+
+
+def _checked_tenant(tenant_id: str) -> str:
+    if not isinstance(tenant_id, str) or not 0 < len(tenant_id) <= _LONGEST_TENANT:
         raise ValueError(f"a tenant is a string of 1 to {_LONGEST_TENANT} characters")
-    _tenant.set(tenant_id)
+    return tenant_id
 
 
 def current_tenant() -> str | None:
@@ -102,6 +150,7 @@ class Scope:
 
     session_id: str
     tenant_id: str | None
+    agent_id: str | None
     turn: int | None
 
 
@@ -117,18 +166,32 @@ def scope_of_request(caller_turns: int | None = None) -> Scope:
             turn = _turn_of.get(reply)
         else:
             _turn_of[reply] = turn
-    return Scope(session_id=_conversation(), tenant_id=_tenant.get(), turn=turn)
+    agent_session = _session_at_work()
+    if agent_session is None:
+        return Scope(session_id=ensure_session(), tenant_id=_tenant.get(), agent_id=None, turn=turn)
+    attached = _attached.get(agent_session, Attached())
+    return Scope(
+        session_id=_id_of(agent_session),
+        tenant_id=attached.tenant_id or _tenant.get(),
+        agent_id=attached.agent_id,
+        turn=turn,
+    )
 
 
-def _conversation() -> str:
-    """The id of the conversation: that of LiveKit's session if one is running, else of the context.
+def _session_at_work() -> AgentSession[Any] | None:
+    activity = _running("_AgentActivityContextVar")
+    if activity is not None:
+        running: AgentSession[Any] = activity.session
+        return running
+    reference = _at_work.get()
+    return None if reference is None else reference()
+
+
+def _id_of(agent_session: AgentSession[Any]) -> str:
+    """The conversation's id of one of LiveKit's sessions.
 
     Two sessions of LiveKit that inherited the same id are two conversations, so the second gets its own.
     """
-    activity = _running("_AgentActivityContextVar")
-    if activity is None:
-        return ensure_session()
-    agent_session = activity.session
     known = _session_of.get(agent_session)
     if known is None:
         inherited = _session.get()

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, llm, stt, tts, utils
 
 from ._attempts import Request, Standing, current, running
-from ._engine import flush, logger
+from ._engine import engine, flush, logger
+from ._framework import audio_nanos, watch
 from ._scope import scope_of_request
 from ._updates import updating
 
@@ -40,7 +41,7 @@ _recognition: contextvars.ContextVar[Request | None] = contextvars.ContextVar(
 class State:
     """What a factory's object remembers."""
 
-    __slots__ = ("conn_options", "fallback_from", "modality", "options", "target")
+    __slots__ = ("conn_options", "engine", "fallback_from", "is_listed", "modality", "options", "target")
 
     def __init__(
         self,
@@ -49,9 +50,15 @@ class State:
         options: Callable[[Any], dict[str, Any]],
         conn_options: Any = NOT_GIVEN,
         fallback_from: str | None = None,
+        *,
+        is_listed: bool = True,
+        opened: _native.Engine | None = None,
     ) -> None:
         #: What it stands for, until ``update_options`` says otherwise.
         self.target = target
+        #: Whether its wire is known. Where it is not, LiveKit's own words are booked.
+        self.is_listed = is_listed
+        self.engine = opened or engine()
         self.modality = modality
         #: Reads model, language and voice from a plugin object or stream, as they are now.
         self.options = options
@@ -112,12 +119,21 @@ def _meter(owner: Any, stream: Any, caller_turns: int | None = None) -> Any:
     if task is None or STATE in stream.__dict__:
         return stream
     state: State = owner.__dict__[STATE]
-    request = Request(state.target, scope_of_request(caller_turns), standing_of(owner, state.fallback_from))
+    request = _request(owner, caller_turns)
+    if not state.is_listed:
+        watch(state.modality, stream, request)
     stream.__dict__[STATE] = (state, request, owner)
     made_as: Any = type(stream)
     stream.__class__ = _metered_stream(made_as)
     task.add_done_callback(request.finish)
     return stream
+
+
+def _request(owner: Any, caller_turns: int | None = None) -> Request:
+    """A request that is made of ``owner`` now."""
+    state: State = owner.__dict__[STATE]
+    standing = standing_of(owner, state.fallback_from)
+    return Request(state.target, scope_of_request(caller_turns), standing, state.engine)
 
 
 def standing_of(owner: Any, fallback_from: str | None) -> Standing:
@@ -229,9 +245,7 @@ def metered_stt(base: Any) -> Any:
         return made if isinstance(made, StreamAdapterWrapper) else _meter(self, made)
 
     async def recognize(self: Any, buffer: Any, **kwargs: Any) -> Any:
-        state: State = self.__dict__[STATE]
-        request = Request(state.target, scope_of_request(), standing_of(self, state.fallback_from))
-        token = _recognition.set(request)
+        token = _recognition.set(_request(self))
         try:
             return await base.recognize(self, buffer, **_with_conn_options(self, kwargs))
         finally:
@@ -239,9 +253,7 @@ def metered_stt(base: Any) -> Any:
 
     async def _recognize_impl(self: Any, buffer: Any, **kwargs: Any) -> Any:
         state: State = self.__dict__[STATE]
-        request = _recognition.get()
-        if request is None:
-            request = Request(state.target, scope_of_request(), standing_of(self, state.fallback_from))
+        request = _recognition.get() or _request(self)
         options = state.options(self)
         if utils.is_given(language := kwargs.get("language", NOT_GIVEN)):
             options["language"] = str(language)
@@ -257,6 +269,9 @@ def metered_stt(base: Any) -> Any:
             raise
         finally:
             current.reset(current_token)
+        if not state.is_listed:
+            booking.native.output()
+            booking.native.reported(audio_nanos=audio_nanos(buffer), by_framework=True)
         booking.succeed()
         return event
 

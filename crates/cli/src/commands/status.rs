@@ -5,7 +5,7 @@ use crate::{
     args::ConfigFlag,
     exit,
     printer::{Align, Table},
-    settings::Settings,
+    settings::{Settings, without_password},
 };
 use anyhow::Result;
 use std::{fs, path::Path};
@@ -110,17 +110,6 @@ fn database(url: Option<&str>) -> String {
             format!("{path} (not there yet; the first request makes it)")
         }
         Err(error) => format!("{path} ({error})"),
-    }
-}
-
-fn without_password(url: &str) -> String {
-    let split = url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
-    match split {
-        Some((scheme, (account, place))) => {
-            let user = account.split_once(':').map_or(account, |(user, _)| user);
-            format!("{scheme}://{user}@{place}")
-        }
-        None => url.to_owned(),
     }
 }
 

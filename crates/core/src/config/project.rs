@@ -17,6 +17,8 @@ use std::ops::Bound;
 /// One project.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Project {
+    /// Whether it is there without being written down.
+    pub is_built_in: bool,
     /// The name shown to people.
     pub name: Text,
     /// What it is for.
@@ -173,12 +175,14 @@ impl Project {
         let env = |_: &str| None;
         let context = super::reader::Context::new(&env);
         let mut project = Project::read(&mut Reader::new(&context, None, ""));
+        project.is_built_in = true;
         project.name = Text::from("Default");
         project
     }
 
     pub(super) fn read(s: &mut Reader<'_>) -> Self {
         let project = Project {
+            is_built_in: false,
             name: s.required_text("name", "the name shown to people"),
             description: s.text("description", "what it is for"),
             daily_budget: s

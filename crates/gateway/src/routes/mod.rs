@@ -2,9 +2,11 @@
 
 pub(crate) mod costs;
 pub(crate) mod health;
+pub(crate) mod latency;
 pub(crate) mod logs;
 pub(crate) mod metrics;
 mod params;
+pub(crate) mod projects;
 pub(crate) mod sessions;
 pub(crate) mod status;
 

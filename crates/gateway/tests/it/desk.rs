@@ -35,7 +35,15 @@ models:
   stt: { ears: { provider: deepgram, model: nova-3 } }
 ";
 
-const ROUTES: [&str; 5] = ["/v1/status", "/v1/costs", "/v1/logs", "/v1/sessions", "/v1/sessions/vg-1"];
+const ROUTES: [&str; 7] = [
+    "/v1/status",
+    "/v1/costs",
+    "/v1/latency",
+    "/v1/logs",
+    "/v1/projects",
+    "/v1/sessions",
+    "/v1/sessions/vg-1",
+];
 const SOURCE: &str = "voice-prices@0.11.0";
 
 /// A server over a folder of its own.
@@ -160,7 +168,7 @@ async fn a_tenants_key_sees_its_own_alone() {
     assert_eq!(get("/v1/sessions/vg-1").await.status, 200);
     let missing = get("/v1/sessions/vg-2").await;
     assert_eq!((missing.status, missing.json()["type"].clone()), (404, json!("not_found")));
-    for path in ["/v1/logs", "/v1/costs", "/v1/sessions"] {
+    for path in ["/v1/logs", "/v1/costs", "/v1/latency", "/v1/projects", "/v1/sessions"] {
         assert_eq!(get(&format!("{path}?tenant=acme")).await.status, 200, "{path}");
         for other in ["other", ""] {
             assert_eq!(get(&format!("{path}?tenant={other}")).await.status, 403, "{path}");
@@ -194,6 +202,40 @@ async fn a_stored_livekit_pair_calls_models_and_reads_no_desk() {
     assert_eq!(desk.server.get("/v1/models", Some(&wrong)).await.status, 401);
     let nobody = livekit_token("APIaaaaaaaaaaaa", secret.expose().unwrap());
     assert_eq!(desk.server.get("/v1/models", Some(&nobody)).await.status, 401);
+}
+
+#[tokio::test]
+async fn latency_has_the_percentiles_the_owner_asks_for() {
+    let yaml = format!("{YAML}latency: {{percentiles: [50, 99.9]}}\n");
+    let desk = Desk::start(&yaml, lines()).await;
+    let body = desk.json("/v1/latency").await;
+    let chat = &body["openai/gpt-4.1"];
+    assert_eq!(
+        (&chat["request_count"], names(&chat["latency_percentiles"])),
+        (&json!(2), vec!["p50", "p99_9"])
+    );
+    assert!(chat["latency_percentiles"]["p99_9"].as_f64().unwrap() >= 790.0, "{chat}");
+    assert_eq!(desk.json("/v1/latency?project=nobodys").await, json!({}));
+    assert_eq!(desk.get("/v1/latency?period=year").await.status, 422);
+}
+
+#[tokio::test]
+async fn projects_are_listed_with_what_they_did_today() {
+    let yaml = YAML.replace("{ name: Shop }", "{ name: Shop, daily_budget: 0.6, tags: [staging] }");
+    let desk = Desk::start(&yaml, lines()).await;
+    let body = desk.json("/v1/projects").await;
+    let shop = json!({"id": "shop", "name": "Shop", "description": "", "daily_budget": 0.6, "budget_action": "warn",
+        "default_stack": "", "tags": ["staging"], "accent": "yellow", "source": "yaml", "budget_status": "warning",
+        "today_spend": 0.5});
+    assert_eq!(body["projects"][0], shop);
+    let stats = &body["stats"]["shop"];
+    assert_eq!((&stats["requests_today"], &stats["cost_today"]), (&json!(1), &json!(0.5)));
+    let key = desk.key(Some("acme")).await;
+    let own = desk.server.get("/v1/projects", Some(&key)).await.json();
+    assert_eq!(
+        (&own["stats"]["shop"]["requests_today"], &own["projects"][0]["today_spend"]),
+        (&json!(0), &json!(0.0))
+    );
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ pub struct LogRow {
 
 impl LogRow {
     /// The row of a line.
-    pub(crate) fn of(line: &Line) -> LogRow {
+    pub fn of(line: &Line) -> LogRow {
         let text = |text: &Option<std::sync::Arc<str>>| text.as_deref().map(str::to_owned);
         let milliseconds = |micros: Option<u64>| micros.map(|micros| micros as f64 / 1e3);
         let cost_picos = line.cost.and_then(|cost| cost.to_column().ok());

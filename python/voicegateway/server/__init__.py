@@ -1,0 +1,1 @@
+"""``python -m voicegateway.server.main``, the entry point of existing container images."""
