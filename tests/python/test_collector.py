@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -191,3 +194,30 @@ def test_a_sink_of_ones_own_takes_the_lines(quick: Stage) -> None:
 def test_a_collector_is_an_http_address() -> None:
     with pytest.raises(ValueError, match="begins with http"):
         Collector("collector:8080")
+
+
+def test_a_process_that_ends_while_the_collector_refuses_keeps_its_lines(
+    quick: Stage, ingest: Ingest, tmp_path: pathlib.Path
+) -> None:
+    ingest.refusals = [(429, "60")] * 3
+    script = (
+        "import asyncio\n"
+        "from test_attach import Plain, session_of\n"
+        "from conversing import answer, run\n"
+        "from types import SimpleNamespace\n"
+        "from voicegateway import attach\n"
+        "from voicegateway.inference import _engine\n"
+        "_engine._EXIT_SECONDS = 1.0\n"
+        f"stage = SimpleNamespace(sim=SimpleNamespace(url={quick.sim.url!r}))\n"
+        "async def work():\n"
+        "    model = Plain(stage).openai_llm()\n"
+        f"    attach(session_of(llm=model), collector_url={ingest.url!r})\n"
+        "    await answer(model, 'Hi')\n"
+        "run(work)\n"
+    )
+    here = str(pathlib.Path(__file__).parent)
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": here}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    (kept,) = (tmp_path / ".config/voicegateway/spool").iterdir()
+    assert json.loads(kept.read_text())["status"] == "success"
