@@ -28,6 +28,9 @@ test-all: test fuzz ## Run the tests, longer fuzzing, and the gateway with a Liv
 	@scripts/venv .venv-lk170 tests/python/requirements-1.7.0.txt
 	@scripts/wheel install .venv-lk170
 	@scripts/pytest .venv-lk170 tests/python/gateway
+	@scripts/venv .venv-langgraph tests/python/requirements-langgraph.txt
+	@scripts/wheel install .venv-langgraph
+	@scripts/pytest .venv-langgraph tests/python/gateway/test_langgraph.py
 	@scripts/pytest .venv-lk150 $(addprefix tests/python/gateway/,$(LATER))
 
 test-rust: setup ## Run the Rust tests

@@ -8,6 +8,7 @@ import json
 import logging
 import pathlib
 import pickle
+import re
 import subprocess
 import sys
 import urllib.request
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 from booked import Stage, use
-from conversing import answer, heard, run
+from conversing import answer, heard, listen, run, tone
 from livekit.agents import APIStatusError
 from livekit.plugins import cartesia, deepgram, openai
 from simulator import voicegw
@@ -44,21 +45,36 @@ def cli(stage: Stage, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
+class Server:
+    """``voicegw serve`` with the same configuration."""
+
+    def __init__(self, stage: Stage) -> None:
+        command = [*voicegw(), "serve", "--port", "0", "--config", str(stage.config)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert self._process.stdout
+        found = (re.search(r"http://[\d.]+:\d+", line) for line in self._process.stdout)
+        self._url = next(address[0] for address in found if address)
+
+    def ask(self, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self._url + path, data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.load(response)
+
+    def stop(self) -> list[str]:
+        """End it; returns what it said meanwhile."""
+        self._process.terminate()
+        said = self._process.communicate(timeout=10)[0]
+        return said.splitlines()
+
+
 def served(stage: Stage, *paths: str) -> list[Any]:
-    """What ``voicegw serve`` answers for the same configuration."""
-    command = [*voicegw(), "serve", "--port", "0", "--config", str(stage.config)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    """What the server answers."""
+    server = Server(stage)
     try:
-        assert process.stdout
-        address = next(word for line in process.stdout for word in line.split() if word.startswith("http://"))
-        answers = []
-        for path in paths:
-            with urllib.request.urlopen(address.rstrip("/.,") + path, timeout=10) as response:
-                answers.append(json.load(response))
-        return answers
+        return [server.ask(path) for path in paths]
     finally:
-        process.terminate()
-        process.wait(10)
+        server.stop()
 
 
 def test_the_package_exports_its_six_names() -> None:
@@ -272,3 +288,30 @@ def test_the_modules_run_the_command_line_without_loading_livekit(module: str, w
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert words in done.stdout
     assert "livekit" not in done.stderr
+
+
+def test_a_stream_that_listens_is_never_called_slow(quick: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    quick.write_config("latency: {ttfb_warning_ms: 1}\n")
+    use(quick.config)
+
+    async def work() -> None:
+        await listen(inference.STT("deepgram/nova-3").stream(), tone(1.0))
+        await answer(inference.LLM("openai/gpt-4.1-mini"), "Hi")
+
+    run(work)
+    warned = [record.getMessage() for record in caplog.records if "ttfb_warning_ms" in record.getMessage()]
+    assert [message.split()[0] for message in warned] == ["llm"]
+
+
+def test_a_server_warns_of_a_slow_first_token_too(quick: Stage) -> None:
+    quick.write_config("latency: {ttfb_warning_ms: 100}\n")
+    quick.sim.fault("openai", "llm", "slow", value=300)
+    server = Server(quick)
+    try:
+        body = {"model": "openai/gpt-4.1-mini", "messages": [{"role": "user", "content": "Hi"}]}
+        for _ in range(2):
+            server.ask("/v1/chat/completions", body)
+    finally:
+        said = server.stop()
+    warned = [line for line in said if "ttfb_warning_ms" in line]
+    assert len(warned) == 1 and "llm openai/gpt-4.1-mini took " in warned[0]

@@ -113,6 +113,9 @@ impl Attempt {
         });
         if first {
             self.shared.unregister(self.id);
+            if settled.is_slow {
+                tracing::warn!("{}", self.slow_warning(settled));
+            }
         }
         first.then_some(settled)
     }
@@ -126,9 +129,8 @@ impl Attempt {
         format!("{name} {} in {duration} ms, {cost}, project {}", settled.status, self.target.project)
     }
 
-    /// One line about a slow first output.
-    pub fn slow_warning(&self) -> String {
-        let waited = self.settled.get().and_then(|settled| settled.ttfb_micros).unwrap_or(0) / 1_000;
+    fn slow_warning(&self, settled: &Settled) -> String {
+        let waited = settled.ttfb_micros.unwrap_or(0) / 1_000;
         let limit = self.shared.warns_above_micros.unwrap_or(0) / 1_000;
         let Target { modality, model_id, .. } = &*self.target;
         format!(

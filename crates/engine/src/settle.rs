@@ -77,8 +77,8 @@ pub(crate) fn settle(
         estimated: estimate(reading, outcome),
     });
     let price = price(shared, attempt, model, &usage);
-    let is_slow =
-        shared.warns_above_micros.zip(reading.ttfb_micros).is_some_and(|(limit, ttfb)| ttfb > limit);
+    let is_slow = is_timed(shared, attempt)
+        && shared.warns_above_micros.zip(reading.ttfb_micros).is_some_and(|(limit, ttfb)| ttfb > limit);
     let is_fallback = attempt.scope.fallback_from.is_some();
     let status = match outcome.status {
         Status::Success if is_fallback => Status::Fallback,
@@ -96,6 +96,11 @@ pub(crate) fn settle(
         shared.append(Line { status, ..line(shared, attempt, model, reading, outcome, usage, price) });
     }
     settled
+}
+
+/// Whether an attempt has latencies. A stream that listens for minutes has none: the caller's silence is not latency.
+fn is_timed(shared: &Shared, attempt: &Attempt) -> bool {
+    shared.tracks_latency && !(attempt.target.modality == Modality::Stt && attempt.options.streaming)
 }
 
 /// The tokens of a chat that was answered without a usage message; a lower bound.
@@ -178,8 +183,7 @@ fn line(
     } else {
         target.model_id_of(model).into()
     };
-    // A stream that listens for minutes has no time to first byte: the caller's silence is not latency.
-    let is_timed = shared.tracks_latency && !(target.modality == Modality::Stt && attempt.options.streaming);
+    let is_timed = is_timed(shared, attempt);
     Line {
         attempt_id: attempt.id,
         request_id: attempt.request_id,

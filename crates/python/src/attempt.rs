@@ -170,19 +170,8 @@ impl Attempt {
         self.inner.settled().is_some()
     }
 
-    /// Whether it took longer to the first output than the owner wants.
-    #[getter]
-    fn is_slow(&self) -> bool {
-        self.inner.settled().is_some_and(|settled| settled.is_slow)
-    }
-
     /// One line about what was booked, for a log.
     fn summary(&self) -> String {
         self.inner.summary()
-    }
-
-    /// One line about why it is slow.
-    fn slow_warning(&self) -> String {
-        self.inner.slow_warning()
     }
 }

@@ -89,8 +89,6 @@ class Booking:
         opened = self._engine
         if opened.logs_requests and logger.isEnabledFor(logging.INFO):
             logger.info(native.summary())
-        if native.is_slow:
-            logger.warning(native.slow_warning())
         if opened.has_log:
             report(opened)
 

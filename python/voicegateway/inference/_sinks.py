@@ -72,7 +72,7 @@ class Feed:
         if self.flush(seconds) and isinstance(self._sink, Collector):
             with self._changed:
                 self._sink.keep([*self._sending, *self._waiting], "the process ends")
-                self._waiting.clear()
+                self._sending, self._waiting = [], []
 
     def _run(self) -> None:
         while True:
