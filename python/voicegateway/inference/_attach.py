@@ -182,6 +182,8 @@ def _provider_of(built: Any) -> str:
         parts = base.__module__.split(".")
         if parts[:2] == ["livekit", "plugins"] and len(parts) > 2:
             return parts[2]
+        if parts[:2] == ["voicegateway", "local"] and len(parts) > 2:
+            return parts[2]
         if parts[:3] == ["livekit", "agents", "inference"]:
             return "livekit"
     return type(built).__module__.split(".")[0]
