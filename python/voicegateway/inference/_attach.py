@@ -21,7 +21,7 @@ from .. import _native, providers
 from ._attempts import Request
 from ._engine import Place, engine_of, flush, flush_with_job, logger
 from ._framework import watch
-from ._scope import Attached, attach_to, scope_of_request, within_session
+from ._scope import Attached, attach_to, within_session
 from ._sinks import Collector
 from ._streams import STATE, State, metered_llm, metered_stt, metered_tts
 
@@ -166,7 +166,9 @@ def _meter_in_place(built: Any, opened: _native.Engine, project: str) -> None:
         base_url=_foreign_address(name, built),
     )
     adapter = _adapter_of(target.provider, built)
-    state = State(target, modality, providers.options_of, is_listed=adapter is not None, opened=opened)
+    state = State(
+        target, modality, providers.options_of, is_adopted=True, is_listed=adapter is not None, opened=opened
+    )
     made_as: Any = type(built)
     built.__class__ = metered(made_as)
     built.__dict__[STATE] = state
@@ -225,7 +227,7 @@ def _book_running(state: State, stream: Any, owner: Any) -> None:
     task = getattr(stream, "_task", None)
     if state.modality != "stt" or task is None or task.done() or STATE in stream.__dict__:
         return
-    request = Request(state.target, scope_of_request(), state.engine)
+    request = request_of(owner)
     stream.__dict__[STATE] = (state, request, owner)
     watch(state.modality, stream, request)
     task.add_done_callback(request.finish)

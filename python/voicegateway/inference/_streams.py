@@ -41,7 +41,16 @@ _recognition: contextvars.ContextVar[Request | None] = contextvars.ContextVar(
 class State:
     """What a factory's object remembers."""
 
-    __slots__ = ("conn_options", "engine", "fallback_from", "is_listed", "modality", "options", "target")
+    __slots__ = (
+        "conn_options",
+        "engine",
+        "fallback_from",
+        "is_adopted",
+        "is_listed",
+        "modality",
+        "options",
+        "target",
+    )
 
     def __init__(
         self,
@@ -51,11 +60,14 @@ class State:
         conn_options: Any = NOT_GIVEN,
         fallback_from: str | None = None,
         *,
+        is_adopted: bool = False,
         is_listed: bool = True,
         opened: _native.Engine | None = None,
     ) -> None:
         #: What it stands for, until ``update_options`` says otherwise.
         self.target = target
+        #: Whether somebody else built it, whose words it keeps.
+        self.is_adopted = is_adopted
         #: Whether its wire is known. Where it is not, LiveKit's own words are booked.
         self.is_listed = is_listed
         self.engine = opened or engine()
@@ -119,7 +131,7 @@ def _meter(owner: Any, stream: Any, caller_turns: int | None = None) -> Any:
     if task is None or STATE in stream.__dict__:
         return stream
     state: State = owner.__dict__[STATE]
-    request = _request(owner, caller_turns)
+    request = request_of(owner, caller_turns)
     if not state.is_listed:
         watch(state.modality, stream, request)
     stream.__dict__[STATE] = (state, request, owner)
@@ -129,7 +141,7 @@ def _meter(owner: Any, stream: Any, caller_turns: int | None = None) -> Any:
     return stream
 
 
-def _request(owner: Any, caller_turns: int | None = None) -> Request:
+def request_of(owner: Any, caller_turns: int | None = None) -> Request:
     """A request that is made of ``owner`` now."""
     state: State = owner.__dict__[STATE]
     standing = standing_of(owner, state.fallback_from)
@@ -245,7 +257,7 @@ def metered_stt(base: Any) -> Any:
         return made if isinstance(made, StreamAdapterWrapper) else _meter(self, made)
 
     async def recognize(self: Any, buffer: Any, **kwargs: Any) -> Any:
-        token = _recognition.set(_request(self))
+        token = _recognition.set(request_of(self))
         try:
             return await base.recognize(self, buffer, **_with_conn_options(self, kwargs))
         finally:
@@ -253,7 +265,7 @@ def metered_stt(base: Any) -> Any:
 
     async def _recognize_impl(self: Any, buffer: Any, **kwargs: Any) -> Any:
         state: State = self.__dict__[STATE]
-        request = _recognition.get() or _request(self)
+        request = _recognition.get() or request_of(self)
         options = state.options(self)
         if utils.is_given(language := kwargs.get("language", NOT_GIVEN)):
             options["language"] = str(language)

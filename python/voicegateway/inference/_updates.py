@@ -11,7 +11,6 @@ from typing import Any
 from livekit.agents import utils
 
 from .. import providers
-from ._engine import engine
 
 #: What means the same at every provider.
 _WORDS = ("model", "language", "voice")
@@ -34,7 +33,7 @@ def updating(base: Any, state_of: str) -> Any:
             options.update(options.pop(extra, {}))
         state = self.__dict__.get(state_of)
         words = {name: options.pop(name) for name in _WORDS if isinstance(options.get(name), str)}
-        if state is None or not words:
+        if state is None or state.is_adopted or not words:
             own(self, **words, **options)
             return
         target, changed = _changed(state, self.model, words)
@@ -49,10 +48,10 @@ def updating(base: Any, state_of: str) -> Any:
 def _changed(state: Any, current: str, words: dict[str, str]) -> tuple[Any, dict[str, Any]]:
     """What the words lead to, and the arguments that it changes, by the plugin's names."""
     before = state.target
-    _stays_with(before.provider, words.get("model", ""), state.modality, before.project)
+    _stays_with(state, words.get("model", ""))
     # Another model may have other languages and voices; the same one keeps its own.
     kept = None if "model" in words else before
-    target = engine().resolve(
+    target = state.engine.resolve(
         state.modality,
         words.get("model") or before.model or current,
         project=before.project,
@@ -77,12 +76,13 @@ def _changed(state: Any, current: str, words: dict[str, str]) -> tuple[Any, dict
     }
 
 
-def _stays_with(provider: str, model: str, modality: str, project: str) -> None:
+def _stays_with(state: Any, model: str) -> None:
     """Raises ``ValueError`` for a model string of another provider: an object is of one plugin."""
+    provider = state.target.provider
     if "/" not in model or model.startswith(f"{provider}/"):
         return
     try:
-        target = engine().resolve(modality, model, project=project, api_key="none")
+        target = state.engine.resolve(state.modality, model, project=state.target.project, api_key="none")
     except (ValueError, NotImplementedError):
         return  # a model's own name may have slashes in it
     if target.provider != provider:
