@@ -23,8 +23,11 @@ test: test-rust test-python test-compat test-local test-load ## Run the tests: R
 
 # What says little of an old LiveKit that the newest does not say: left to test-all.
 LATER := test_openai_sdk.py test_gateway_trouble.py
+# Half a minute of conversation with each stack: left to test-all too.
+STACKS := tests/python/test_stacks.py
 
 test-all: test fuzz ## Run the tests, longer fuzzing, and the gateway with a LiveKit in between
+	@scripts/pytest .venv $(STACKS)
 	@scripts/venv .venv-lk170 tests/python/requirements-1.7.0.txt
 	@scripts/wheel install .venv-lk170
 	@scripts/pytest .venv-lk170 tests/python/gateway
@@ -41,12 +44,12 @@ test-python: wheel ## Run the Python tests through the wheel, with the newest Li
 	@echo "==> the stub against the binary, and the types"
 	@.venv/bin/python -m mypy.stubtest voicegateway._native
 	@.venv/bin/python -m mypy --strict python/voicegateway
-	@scripts/pytest .venv
+	@scripts/pytest .venv --ignore $(STACKS)
 
 test-compat: wheel ## Run the Python tests through the wheel, with the oldest LiveKit
 	@scripts/venv .venv-lk150 tests/python/requirements-1.5.0.txt
 	@scripts/wheel install .venv-lk150
-	@scripts/pytest .venv-lk150 $(foreach name,$(LATER),--ignore tests/python/gateway/$(name))
+	@scripts/pytest .venv-lk150 --ignore $(STACKS) $(foreach name,$(LATER),--ignore tests/python/gateway/$(name))
 
 test-local: wheel ## Run local speech: the real runtimes on tiny models, in a Python of their own
 	@scripts/venv .venv-local tests/python/requirements-local.txt

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .config import GatewayConfig
-from .inference import LLM, STT, TTS
+from .inference import LLM, STT, TTS, stack
 from .inference import _scope as scope
 from .inference._engine import Place, ask, at, engine_of
 
@@ -71,6 +71,30 @@ class Gateway:
         with self._within(project):
             return TTS(model_id, **kwargs)
 
+    def stack(self, name: str, project: str | None = None, **kwargs: Any) -> Any:
+        """``inference.stack`` under that project: the objects ``(stt, llm, tts)``, ``None`` for an absent member."""
+        with self._within(project):
+            return stack(name, **kwargs)
+
+    def stt_with_fallback(self, project: str | None = None, **kwargs: Any) -> Any:
+        """The chain of STT models from its head; raises ``ValueError`` if none is configured."""
+        return self._with_fallback(STT, project, kwargs)
+
+    def llm_with_fallback(self, project: str | None = None, **kwargs: Any) -> Any:
+        """The chain of LLM models from its head; raises ``ValueError`` if none is configured."""
+        return self._with_fallback(LLM, project, kwargs)
+
+    def tts_with_fallback(self, project: str | None = None, **kwargs: Any) -> Any:
+        """The chain of TTS models from its head; raises ``ValueError`` if none is configured."""
+        return self._with_fallback(TTS, project, kwargs)
+
+    def _with_fallback(self, factory: Any, project: str | None, kwargs: dict[str, Any]) -> Any:
+        with self._within(project):
+            chain = self._engine().fallbacks(factory.modality, scope.get_active_project())
+            if not chain:
+                raise ValueError(f"there is no chain: set `fallbacks.{factory.modality}` in voicegw.yaml")
+            return factory(chain[0], **kwargs)
+
     def status(self, project: str | None = None) -> dict[str, Any]:
         """Which providers can be used: ``{provider: {configured, type}}``."""
         found: dict[str, Any] = ask(self._engine(), lambda desk: desk.status(project))["providers"]
@@ -109,6 +133,10 @@ class Gateway:
     async def atts(self, model_id: str, project: str | None = None, **kwargs: Any) -> Any:
         """``tts``, for ``await``: nothing in it waits."""
         return self.tts(model_id, project, **kwargs)
+
+    async def astack(self, name: str, project: str | None = None, **kwargs: Any) -> Any:
+        """``stack``, for ``await``: nothing in it waits."""
+        return self.stack(name, project, **kwargs)
 
     async def astatus(self, project: str | None = None) -> dict[str, Any]:
         """``status``, without holding up the event loop."""

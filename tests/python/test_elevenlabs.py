@@ -325,7 +325,7 @@ def test_a_fallback_books_every_member_it_tried(quick: Stage) -> None:
 
     run(work)
     found = sorted((line["provider"], line["status"], line["probe"]) for line in quick.lines())
-    assert found == [("deepgram", "success", 0), ("elevenlabs", "error", 0), ("elevenlabs", "success", 1)]
+    assert found == [("deepgram", "fallback", 0), ("elevenlabs", "error", 0), ("elevenlabs", "success", 1)]
     quick.assert_equals_bill()
 
 

@@ -134,6 +134,11 @@ impl Engine {
         Ok((chain.asked.to_string(), chain.first, chain.following))
     }
 
+    /// The model strings of a project's chain.
+    fn fallbacks(&self, modality: &str, project: &str) -> PyResult<Vec<String>> {
+        Ok(self.inner.fallbacks(project, parsed(modality)?))
+    }
+
     /// The model strings of a stack, or of the project's own: stt, llm, tts.
     fn stack(&self, project: &str, name: Option<&str>) -> PyResult<[Option<String>; 3]> {
         let stack = self.inner.stack(project, name).map_err(|error| errors::engine(&error))?;

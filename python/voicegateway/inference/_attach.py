@@ -23,7 +23,7 @@ from ._engine import Place, engine_of, flush, flush_with_job, logger
 from ._framework import watch
 from ._scope import Attached, attach_to, within_session
 from ._sinks import Collector
-from ._streams import STATE, State, metered_llm, metered_stt, metered_tts
+from ._streams import STATE, State, metered_llm, metered_stt, metered_tts, request_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -33,15 +33,25 @@ impl Engine {
             None if ask.is_for_the_default() => chain,
             None => &[],
         };
-        let named = |name: &Text| match name.get() {
-            Ok(name) => Some(name.to_owned()),
-            Err(error) => {
-                tracing::warn!(%error, modality = %ask.modality, "a member of the chain is left out");
-                None
-            }
-        };
-        Ok(Chain { asked, first, following: following.iter().filter_map(named).collect() })
+        Ok(Chain { asked, first, following: named(following, ask.modality) })
     }
+
+    /// The model strings of a project's chain, or of the one that all projects share; none when there is none.
+    pub fn fallbacks(&self, project: &str, modality: Modality) -> Vec<String> {
+        named(self.shared.config().chain(project, modality), modality)
+    }
+}
+
+/// The members that can be told: a variable that is not set leaves one out.
+fn named(chain: &[Text], modality: Modality) -> Vec<String> {
+    let told = |name: &Text| match name.get() {
+        Ok(name) => Some(name.to_owned()),
+        Err(error) => {
+            tracing::warn!(%error, %modality, "a member of the chain is left out");
+            None
+        }
+    };
+    chain.iter().filter_map(told).collect()
 }
 
 /// Where `asked` stands in a chain. A member may carry a voice or a language that LiveKit's clients cut off the string
