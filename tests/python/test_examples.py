@@ -84,7 +84,17 @@ def test_the_agent_with_fallbacks_goes_on_when_a_provider_fails(stage: Stage) ->
 
     run(work)
     chats = [line for line in stage.lines() if line["modality"] == "llm" and not line["probe"]]
-    assert [line["status"] for line in chats][:2] == ["error", "success"]
+    assert [line["status"] for line in chats][:2] == ["error", "fallback"]
+    stage.assert_equals_bill()
+
+
+def test_the_hybrid_agent_pays_for_its_ears_and_its_voice_alone(stage: Stage) -> None:
+    stage.providers = (*stage.providers, "ollama")
+    stage.write_config()
+    run(lambda: one_turn(example("hybrid").session()))
+    assert modalities(stage) == {"stt", "llm", "tts"}
+    costs = {line["modality"]: line["cost_picos"] for line in stage.lines() if line["status"] == "success"}
+    assert costs["llm"] == 0 and costs["tts"] > 0
     stage.assert_equals_bill()
 
 

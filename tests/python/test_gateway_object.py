@@ -315,3 +315,24 @@ def test_a_server_warns_of_a_slow_first_token_too(quick: Stage) -> None:
         said = server.stop()
     warned = [line for line in said if "ttfb_warning_ms" in line]
     assert len(warned) == 1 and "llm openai/gpt-4.1-mini took " in warned[0]
+
+
+def test_a_gateway_builds_stacks_and_chains(quick: Stage) -> None:
+    quick.write_config(
+        "stacks:\n  premium: {stt: deepgram/nova-3, llm: openai/gpt-4.1}\n"
+        "fallbacks:\n  llm: [anthropic/claude-sonnet-4-5, openai/gpt-4.1-mini]\n"
+        "projects:\n  shop: {name: Shop, fallbacks: {tts: [cartesia/sonic-3]}}\n"
+    )
+    text = quick.config.read_text().replace("anthropic: {", "anthropic: {enabled: false, ")
+    quick.config.write_text(text)
+    use(quick.config)
+    gateway = Gateway()
+    hearing, thinking, speaking = gateway.stack("premium")
+    assert isinstance(hearing, deepgram.STT) and thinking.model == "gpt-4.1" and speaking is None
+    # The head of the chain is switched off.
+    assert gateway.llm_with_fallback().model == "gpt-4.1-mini"
+    assert gateway.tts_with_fallback(project="shop").model == "sonic-3"
+    with pytest.raises(ValueError, match=r"fallbacks\.tts"):
+        gateway.tts_with_fallback()
+    with pytest.raises(ValueError, match="unheard"):
+        gateway.stack("unheard")

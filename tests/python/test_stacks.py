@@ -10,7 +10,7 @@ from agents import INSTRUCTIONS, Caller, Speaker, agent_session
 from booked import Stage
 from conversing import run
 from livekit.agents import Agent
-from loudness import LoudnessVAD
+from loudness import Loudness
 
 from voicegateway import inference
 
@@ -39,7 +39,7 @@ PROVIDERS = ("deepgram", "openai", "anthropic", "groq", "cartesia", "elevenlabs"
 def session_of(stt: str, llm: str, tts: str) -> Any:
     more: dict[str, Any] = {}
     if stt.startswith(SILENT):
-        more = {"vad": LoudnessVAD(), "turn_handling": {"turn_detection": "vad"}}
+        more = {"vad": Loudness(), "turn_handling": {"turn_detection": "vad"}}
     # A provider's plain audio: its MP3 is no part of this.
     encoding = "pcm_24000" if tts.startswith("elevenlabs/") else None
     voice = inference.TTS(tts, **({"encoding": encoding} if encoding else {}))

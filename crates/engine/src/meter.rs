@@ -112,9 +112,14 @@ impl Meter {
         }
     }
 
+    /// Text leaves whose characters are told later.
+    pub fn text_leaves(&mut self) {
+        self.first_text.get_or_insert_with(Instant::now);
+    }
+
     /// Text left inside a frame, in characters (Unicode code points).
     pub fn sent_text_frame(&mut self, characters: u64) {
-        self.first_text.get_or_insert_with(Instant::now);
+        self.text_leaves();
         self.sent_text(characters);
     }
 

@@ -12,6 +12,10 @@ impl Tap for Attempt {
         self.meter().sent_text_frame(characters);
     }
 
+    fn text_leaves(&self) {
+        self.meter().text_leaves();
+    }
+
     fn sent_body_audio(&self, nanos: u64) {
         self.meter().sent_body_audio(nanos);
     }

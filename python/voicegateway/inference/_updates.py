@@ -67,6 +67,8 @@ def _changed(state: Any, current: str, words: dict[str, str]) -> tuple[Any, dict
         for name, value in adapter.arguments(state.modality, target, _asked(target)).items()
         if value is not None and name not in _ACCOUNT
     }
+    if not (before.model or "model" in words):
+        is_set.pop("model", None)  # the plugin's own, and it stays
     was = adapter.arguments(state.modality, before, _asked(before))
     # The plugin's model may have been changed behind our back, so one that is named is always set.
     return target, {

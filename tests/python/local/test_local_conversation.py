@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 
 import pytest
 from agents import INSTRUCTIONS, Caller, Speaker, agent_session
 from booked import use
 from conversing import run
-from livekit.agents import Agent
-from machine import LocalStage, Loudness, assert_free
+from livekit.agents import Agent, AgentSession
+from loudness import Loudness
+from machine import LocalStage, assert_free
 from simulator import Simulator
 
 from voicegateway import inference
@@ -77,3 +79,37 @@ def test_a_conversation_with_a_barge_in_costs_nothing_and_is_booked_whole(
     assert {line["turn"] for line in of["tts"]} <= {line["turn"] for line in of["llm"]}
     spoken = [line["characters"] for line in of["tts"] if line["status"] == "success"]
     assert len("Good evening, how may I help you?") in spoken and len(spoken) >= 2
+
+
+def test_the_example_that_needs_nobody_talks_for_nothing(
+    local: LocalStage, hurried: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurried.reset()
+    names = {
+        "stt": "local/whisper-small: {provider: whisper, model: tiny}",
+        "llm": "'ollama/qwen2.5:3b': {provider: ollama, model: 'qwen2.5:3b'}",
+        "tts": "local/kokoro: {provider: kokoro}",
+    }
+    local.write_config("models:\n" + "".join(f"  {kind}: {{{name}}}\n" for kind, name in names.items()))
+    ollama = f"providers:\n  ollama: {{base_url: '{hurried.url}/ollama'}}\n"
+    local.config.write_text(local.config.read_text().replace("providers:\n", ollama))
+    use(None)
+    made = AgentSession.__init__
+    hears = {"vad": Loudness(), "aec_warmup_duration": None}
+    monkeypatch.setattr(AgentSession, "__init__", lambda self, **options: made(self, **{**hears, **options}))
+
+    async def work() -> None:
+        session = importlib.import_module("local_only").session()
+        caller, speaker = Caller(), Speaker()
+        session.input.audio, session.output.audio = caller, speaker
+        await session.start(Agent(instructions=INSTRUCTIONS), record=False)
+        await caller.say(1.0)
+        await asyncio.wait_for(speaker.started.wait(), 30)
+        await asyncio.wait_for(speaker.finished.wait(), 60)
+        await session.aclose()
+
+    run(work)
+    lines = local.lines()
+    assert {line["modality"] for line in lines if line["status"] == "success"} == {"stt", "llm", "tts"}
+    for line in lines:
+        assert_free(line)

@@ -10,7 +10,8 @@ import pytest
 from conversing import OLDEST, ONCE, TWICE, feed, heard, run, say, silence, tone, until
 from livekit import rtc
 from livekit.agents import APIConnectionError, APIError, APITimeoutError, stt
-from machine import LocalStage, Loudness, assert_free, audio
+from loudness import Loudness
+from machine import LocalStage, assert_free, audio
 from toys import HEARD, KOKORO_SAMPLES, PIPER_RATE, PIPER_SAMPLES
 
 from voicegateway import inference

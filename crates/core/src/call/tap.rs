@@ -11,6 +11,9 @@ pub trait Tap: Send + Sync {
     /// Text to speak left, in characters (Unicode code points), inside a frame or a body.
     fn sent_text(&self, characters: u64);
 
+    /// Text to speak leaves whose characters are told later; the time to first byte runs from the first text.
+    fn text_leaves(&self) {}
+
     /// Audio to hear left inside a body or a text frame, in nanoseconds.
     fn sent_body_audio(&self, nanos: u64);
 

@@ -68,7 +68,12 @@ impl Tap for OneRequest {
     }
 
     fn sent_text(&self, characters: u64) {
+        self.attempt.text_leaves();
         self.hold(characters, 0);
+    }
+
+    fn text_leaves(&self) {
+        self.attempt.text_leaves();
     }
 
     fn sent_body_audio(&self, nanos: u64) {
