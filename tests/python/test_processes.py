@@ -89,6 +89,35 @@ attempt.settle("success")
     assert found == [("vg-child", "success", 5), ("vg-parent", "success", 3)]
 
 
+def test_an_object_built_before_a_fork_books_in_the_child_too(quick: Stage) -> None:
+    code = """
+import os
+from conversing import answer, run
+from voicegateway import inference
+from voicegateway.inference import _engine
+model = inference.LLM("openai/gpt-4.1-mini")
+def ask():
+    async def work():
+        await answer(model, "Hi")
+    run(work)
+child = os.fork()
+if child == 0:
+    ask()
+    _engine.close()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+ask()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, cwd=HERE
+    )
+    assert done.returncode == 0, done.stderr
+    lines = read_ledger(quick.database)
+    assert [line["status"] for line in lines] == ["success"] * 2
+    assert len({line["session_id"] for line in lines}) == 2
+    quick.assert_equals_bill()
+
+
 def test_what_is_still_open_at_exit_is_booked_as_cancelled(quick: Stage) -> None:
     code = """
 from voicegateway.inference import _engine

@@ -77,9 +77,7 @@ def attach_at(
         raise ValueError(f"a project is a non-empty string, not {project!r}")
     agent_id = agent_id or os.environ.get("VOICEGW_AGENT_ID") or platform.node() or "agent"
     conversation = attach_to(session, None, Attached(tenant_id=tenant_id, agent_id=agent_id))
-    meter_parts = functools.partial(
-        _meter_parts, opened=engine_of(place), project=project, is_elsewhere=place != Place()
-    )
+    meter_parts = functools.partial(_meter_parts, place=place, project=project)
     with within_session(session):
         meter_parts(session)
     _follow(session, meter_parts)
@@ -129,7 +127,7 @@ def _follow(session: Any, meter_parts: Callable[[Any], None] | None = None) -> N
     followed["updating"] = session._update_activity = updating
 
 
-def _meter_parts(owner: Any, opened: _native.Engine, project: str, *, is_elsewhere: bool) -> None:
+def _meter_parts(owner: Any, place: Place, project: str) -> None:
     """Meter the models of a session or an agent."""
     for name in ("stt", "llm", "tts"):
         part = getattr(owner, name, None)
@@ -138,9 +136,9 @@ def _meter_parts(owner: Any, opened: _native.Engine, project: str, *, is_elsewhe
             continue
         for leaf in _leaves(part):
             if (state := leaf.__dict__.get(STATE)) is None:
-                _meter_in_place(leaf, opened, project)
-            elif is_elsewhere and state.engine is not opened:
-                state.target, state.engine = opened.take_over(state.target), opened
+                _meter_in_place(leaf, place, project)
+            elif place != Place():
+                state.place = place
 
 
 def _leaves(part: Any) -> list[Any]:
@@ -154,11 +152,11 @@ def _leaves(part: Any) -> list[Any]:
     return inner or [part]
 
 
-def _meter_in_place(built: Any, opened: _native.Engine, project: str) -> None:
+def _meter_in_place(built: Any, place: Place, project: str) -> None:
     """Turn a plugin object into a metered one; it stays the same object."""
     modality, metered = next((name, metered) for name, kind, metered in _KINDS if isinstance(built, kind))
     name = _provider_of(built)
-    target = opened.adopt(
+    target = engine_of(place).adopt(
         modality,
         name,
         providers.options_of(built).get("model") or "",
@@ -167,7 +165,7 @@ def _meter_in_place(built: Any, opened: _native.Engine, project: str) -> None:
     )
     adapter = _adapter_of(target.provider, built)
     state = State(
-        target, modality, providers.options_of, is_adopted=True, is_listed=adapter is not None, opened=opened
+        target, modality, providers.options_of, is_adopted=True, is_listed=adapter is not None, place=place
     )
     made_as: Any = type(built)
     built.__class__ = metered(made_as)

@@ -31,6 +31,7 @@ _EXIT_SECONDS = 5.0
 #: How long a fork waits for the engine to let go of its file: longer than it waits for a locked one.
 _FORK_SECONDS = 3.0
 
+
 @dataclass(frozen=True)
 class Place:
     """Which configuration an engine follows, and where its lines go."""
@@ -90,6 +91,11 @@ def engine_of(place: Place) -> _native.Engine:
         _prepare_exit()
     report(opened)
     return opened
+
+
+def current_place() -> Place:
+    """The place whose engine the code of this context uses."""
+    return _place.get()
 
 
 @contextmanager

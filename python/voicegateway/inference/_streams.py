@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, llm, stt, tts, utils
 
 from ._attempts import Request, Standing, current, running
-from ._engine import engine, flush, logger
+from ._engine import Place, current_place, engine_of, flush, logger
 from ._framework import audio_nanos, watch
 from ._scope import scope_of_request
 from ._updates import updating
@@ -42,13 +42,14 @@ class State:
     """What a factory's object remembers."""
 
     __slots__ = (
+        "_engine",
         "conn_options",
-        "engine",
         "fallback_from",
         "is_adopted",
         "is_listed",
         "modality",
         "options",
+        "place",
         "target",
     )
 
@@ -62,7 +63,7 @@ class State:
         *,
         is_adopted: bool = False,
         is_listed: bool = True,
-        opened: _native.Engine | None = None,
+        place: Place | None = None,
     ) -> None:
         #: What it stands for, until ``update_options`` says otherwise.
         self.target = target
@@ -70,13 +71,24 @@ class State:
         self.is_adopted = is_adopted
         #: Whether its wire is known. Where it is not, LiveKit's own words are booked.
         self.is_listed = is_listed
-        self.engine = opened or engine()
+        #: Whose engine books its requests.
+        self.place = place or current_place()
+        self._engine = engine_of(self.place)
         self.modality = modality
         #: Reads model, language and voice from a plugin object or stream, as they are now.
         self.options = options
         self.conn_options = conn_options
         #: The ledger's name of the model it was built in place of.
         self.fallback_from = fallback_from
+
+    @property
+    def engine(self) -> _native.Engine:
+        """The engine that books its requests. It takes the target over when it is another one than before: a forked
+        child has engines of its own."""
+        opened = engine_of(self.place)
+        if opened is not self._engine:
+            self.target, self._engine = opened.take_over(self.target), opened
+        return opened
 
 
 def subclass(base: Any, members: dict[str, Any]) -> type:
@@ -144,8 +156,8 @@ def _meter(owner: Any, stream: Any, caller_turns: int | None = None) -> Any:
 def request_of(owner: Any, caller_turns: int | None = None) -> Request:
     """A request that is made of ``owner`` now."""
     state: State = owner.__dict__[STATE]
-    standing = standing_of(owner, state.fallback_from)
-    return Request(state.target, scope_of_request(caller_turns), standing, state.engine)
+    opened = state.engine  # before its target, which it may take over
+    return Request(state.target, scope_of_request(caller_turns), standing_of(owner, state.fallback_from), opened)
 
 
 def standing_of(owner: Any, fallback_from: str | None) -> Standing:
