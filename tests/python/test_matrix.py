@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from booked import Line, Stage
+from booked import CLOCKS_NANOS, Line, Stage
 from conversing import OLDEST, ONCE, RATE, answer, feed, frames, heard, listen, read_some, run, said, say, silence, tone, until
 from livekit.agents import APIError, llm, stt, tts
 
@@ -55,8 +55,6 @@ class Row:
     rate: int = RATE
     #: A stream has no end of its own: whoever closes it, ends it.
     is_endless: bool = False
-    #: Billed by how long the session lasts: of one that nobody ended, our clock and the provider's may differ by this.
-    clocks_nanos: int = 0
 
     def __str__(self) -> str:
         return f"{self.model} {self.modality}" + (" at once" if self.at_once else "")
@@ -93,7 +91,7 @@ ROWS = [
     Row("elevenlabs/scribe_v2_realtime", "stt", "elevenlabs.STT", AUDIO, SPOTTED, is_newer=True, is_endless=True),
     Row("elevenlabs/eleven_flash_v2_5:a-voice", "tts", "elevenlabs.TTS", CHARACTERS, PLAIN),
     Row("elevenlabs/eleven_flash_v2_5:a-voice", "tts", "elevenlabs.TTS", CHARACTERS, PLAIN, at_once=True),
-    Row("assemblyai/universal-streaming-english", "stt", "assemblyai.STT", AUDIO, clocks_nanos=150_000_000),
+    Row("assemblyai/universal-streaming-english", "stt", "assemblyai.STT", AUDIO),
 ]
 
 every_row = pytest.mark.parametrize(
@@ -138,7 +136,7 @@ def assert_equals_bill(stage: Stage, row: Row, *, estimated: bool = False) -> st
                     assert abs(of_model.get(column, 0)) <= max(3, 0.05 * sum(line[column] for line in lines))
             else:
                 # Told by the provider where the stream was ended, by two clocks where it was closed.
-                clocks = row.clocks_nanos if estimated else 0
+                clocks = CLOCKS_NANOS.get(row.provider, 0) if estimated else 0
                 assert abs(of_model.get(column, 0)) <= clocks, (column, differences)
     return in_words(row, lines)
 
@@ -189,7 +187,7 @@ async def cancel(stage: Stage, row: Row, built: Any) -> None:
         stream = built.stream()
         await feed(stream, tone(1.6, row.rate), rate=row.rate)
         # What is billed in tokens is billed for whole utterances: here for none. And sessions have a clock of their own.
-        least = 0 if row.billed == TOKENS or row.clocks_nanos else 1.44
+        least = 0 if row.billed == TOKENS or row.provider in CLOCKS_NANOS else 1.44
         await until(lambda: stage.sim.meter() and stage.sim.row("stt")["audio_seconds"] >= least)
     else:
         stream = built.synthesize(LONG) if row.at_once else built.stream()
