@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from booked import Stage, use
-from conversing import answer, run
+from conversing import answer, frames, run, say, tone
 
 from voicegateway import inference
 from voicegateway.inference import _scope
@@ -64,6 +64,51 @@ def test_s6_arguments_beat_the_suffix_and_a_provider_may_stand_beside_the_model(
     assert inference.TTS("cartesia/sonic-3:v", voice="w")._opts.voice == "w"
     for model in ("gpt-4o-mini", "openai/gpt-4o-mini"):
         assert inference.LLM(model, provider="openai").model == "gpt-4o-mini"
+
+
+#: A model of each provider in each modality it has, but for what needs a runtime on this machine (row S7).
+EVERY = {
+    "STT": ["deepgram/nova-3", "openai/whisper-1", "groq/whisper-large-v3", "assemblyai/universal-streaming-english"],
+    "LLM": ["openai/gpt-4.1", "anthropic/claude-sonnet-4-6", "groq/llama-3.1-8b-instant", "ollama/qwen2.5:3b"],
+    "TTS": [
+        "deepgram/aura-2:thalia",
+        "openai/tts-1:ash",
+        "cartesia/sonic-3:v",
+        "elevenlabs/eleven_flash_v2_5:v",
+        "groq/canopylabs/orpheus-v1-english:troy",
+    ],
+}
+# Beyond what the list of providers promises.
+EVERY["STT"] += ["cartesia/ink-whisper", "elevenlabs/scribe_v2"]
+
+
+def test_s8_every_provider_builds_in_every_modality_it_has(quick: Stage) -> None:
+    quick.providers = (*quick.providers, "ollama")
+    quick.write_config()
+    use(quick.config)
+    for factory, models in EVERY.items():
+        for model in models:
+            assert isinstance(getattr(inference, factory)(model), getattr(inference, factory)), model
+    assert quick.sim.meter() == []
+
+
+def test_s14_the_objects_of_a_context_share_a_conversation_until_another_one_is_started(quick: Stage) -> None:
+    async def talk() -> None:
+        await answer(inference.LLM("openai/gpt-4.1-mini"), "Hi")
+        await say(inference.TTS("cartesia/sonic-3"), "Hello.")
+        await inference.STT("openai/whisper-1").recognize(list(frames(tone(1.0))))
+
+    async def work() -> list[str]:
+        first = inference.start_session()
+        await talk()
+        second = inference.start_session()
+        await talk()
+        return [first, second]
+
+    first, second = run(work)
+    assert first.startswith("vg-") and first != second
+    booked = [(line["session_id"], line["modality"]) for line in quick.lines()]
+    assert sorted(booked) == sorted((session, kind) for session in (first, second) for kind in ("stt", "llm", "tts"))
 
 
 def test_s9_an_alias_is_a_model_string_with_its_defaults_and_its_own_keys(house: Stage) -> None:

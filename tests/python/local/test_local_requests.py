@@ -47,6 +47,23 @@ def worker_of(made: Any) -> _process.Worker:
     return made._connection._real._acquire()  # type: ignore[no-any-return]
 
 
+def test_s7_local_ids_build_and_their_rows_cost_nothing(local: LocalStage) -> None:
+    async def work() -> None:
+        ears = inference.STT("local/whisper-tiny")
+        await ears.recognize(audio(1.0), conn_options=ONCE)
+        await ears.aclose()
+        for model in ("local/kokoro", "local/piper"):
+            voice = inference.TTS(model)
+            assert await heard(voice.synthesize("Fine.", conn_options=ONCE))
+            await voice.aclose()
+
+    run(work)
+    lines = local.lines()
+    assert [line["modality"] for line in lines] == ["stt", "tts", "tts"]
+    for line in lines:
+        assert_free(line)
+
+
 def test_the_factories_make_livekit_objects(local: LocalStage) -> None:
     async def work() -> None:
         hearing = inference.STT("local/whisper-tiny")
