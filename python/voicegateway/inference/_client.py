@@ -5,6 +5,7 @@ They sit where a plugin keeps its client, count what its calls say, and change n
 
 from __future__ import annotations
 
+import abc
 import asyncio
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ async def sending(booking: Booking, call: Awaitable[Any], sdk: Any) -> Any:
         raise
 
 
-class Answer:
+class Answer(abc.ABC):
     """Stands for the stream of a chat's answer, and reads along.
 
     It keeps the answer's text only until a usage message makes it needless.
@@ -78,9 +79,9 @@ class Answer:
         self._read(event)
         return event
 
+    @abc.abstractmethod
     def _read(self, event: Any) -> None:
         """Take text and usage from an event of the answer."""
-        raise NotImplementedError
 
     def _keep(self, *texts: str | None) -> None:
         self.answer += [text for text in texts if text]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import contextlib
 import weakref
@@ -31,9 +32,9 @@ class LocalTTS(tts.TTS[None]):
     def provider(self) -> str:
         return self._connection.runtime
 
+    @abc.abstractmethod
     def _asked(self, text: str, options: Any) -> dict[str, Any]:
         """A request's fields for the worker."""
-        raise NotImplementedError
 
     def synthesize(
         self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
