@@ -17,4 +17,5 @@ mod shared;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod speech;
+pub mod statement;
 pub mod unlisted;
