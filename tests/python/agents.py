@@ -29,8 +29,8 @@ async def two_barge_ins(session: AgentSession[None], sim: Simulator) -> None:
     await session.start(Agent(instructions=INSTRUCTIONS), record=False)
 
     await caller.say(2.0)
-    await asyncio.wait_for(speaker.started.wait(), 20)
-    await asyncio.wait_for(speaker.finished.wait(), 30)
+    await asyncio.wait_for(speaker.started.wait(), 90)
+    await asyncio.wait_for(speaker.finished.wait(), 90)
 
     # The model halts in its first sentence, and the caller goes on before anything is heard.
     sim.fault("openai", "llm", "slow", after_units=4, value=20_000)
@@ -38,15 +38,15 @@ async def two_barge_ins(session: AgentSession[None], sim: Simulator) -> None:
     await caller.say(1.2)
     await until(lambda: sim.row("llm")["requests"] > before and not sim.call("/__faults"))
     await caller.say(1.2)
-    await asyncio.wait_for(speaker.started.wait(), 20)
-    await asyncio.wait_for(speaker.finished.wait(), 30)
+    await asyncio.wait_for(speaker.started.wait(), 90)
+    await asyncio.wait_for(speaker.finished.wait(), 90)
 
     # The caller cuts a long answer short while it is spoken.
     await caller.say(1.5)
-    await asyncio.wait_for(speaker.started.wait(), 20)
+    await asyncio.wait_for(speaker.started.wait(), 90)
     await asyncio.sleep(1.0)
     await caller.say(1.2)
-    await asyncio.wait_for(speaker.finished.wait(), 20)
-    await asyncio.wait_for(speaker.started.wait(), 20)
-    await asyncio.wait_for(speaker.finished.wait(), 30)
+    await asyncio.wait_for(speaker.finished.wait(), 90)
+    await asyncio.wait_for(speaker.started.wait(), 90)
+    await asyncio.wait_for(speaker.finished.wait(), 90)
     await session.aclose()

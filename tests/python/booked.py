@@ -89,7 +89,7 @@ def read_ledger(path: pathlib.Path) -> list[Line]:
     return lines
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 10.0) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 60.0) -> Any:
     """The first true value of ``what``; fails the test when there is none in time."""
     end = time.monotonic() + seconds
     while not (found := what()):

@@ -16,9 +16,9 @@ from livekit.agents.utils import http_context
 T = TypeVar("T")
 
 #: One attempt, and no patience.
-ONCE = APIConnectOptions(max_retry=0, timeout=2.0)
+ONCE = APIConnectOptions(max_retry=0, timeout=10.0)
 #: A second attempt at once.
-TWICE = APIConnectOptions(max_retry=1, retry_interval=0.01, timeout=2.0)
+TWICE = APIConnectOptions(max_retry=1, retry_interval=0.01, timeout=10.0)
 #: The oldest LiveKit that is supported. Its clients of the inference service do less than later ones.
 OLDEST = importlib.metadata.version("livekit-agents").startswith("1.5.")
 #: With this patience a final refusal is not tried again. (The oldest LiveKit tries every one again.)
@@ -33,7 +33,7 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
     async def inside() -> T:
         http_context._new_session_ctx()
         try:
-            return await asyncio.wait_for(work(), 60)
+            return await asyncio.wait_for(work(), 240)
         finally:
             await http_context._close_http_ctx()
 

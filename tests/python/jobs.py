@@ -71,7 +71,7 @@ def run_processes(method: str, count: int) -> list[int]:
 
 
 def _ended(process: Any) -> int:
-    process.join(60)
+    process.join(240)
     return int(process.exitcode)
 
 

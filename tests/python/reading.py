@@ -17,7 +17,7 @@ def read(path: pathlib.Path) -> list[dict[str, Any]] | None:
     """Every line, oldest first; ``None`` while there is no ledger yet. Ids are hexadecimal."""
     if not path.exists():
         return None
-    database = sqlite3.connect(path, timeout=10)
+    database = sqlite3.connect(path, timeout=60)
     database.row_factory = sqlite3.Row
     try:
         if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'ledger'").fetchone():

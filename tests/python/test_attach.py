@@ -177,7 +177,7 @@ def test_a_session_attached_after_its_start_is_booked_from_then_on(quick: Stage)
         await session.start(Agent(instructions=INSTRUCTIONS), record=False)
         conversation = attach(session)
         await caller.say(1.5)
-        await asyncio.wait_for(speaker.finished.wait(), 30)
+        await asyncio.wait_for(speaker.finished.wait(), 90)
         await session.aclose()
         return conversation
 

@@ -116,7 +116,7 @@ def test_lines_leave_within_seconds_without_a_flush(quick: Stage, ingest: Ingest
         await answer(model, "Hi")
 
     run(work)
-    wait_for(lambda: len(ingest.rows) == 1, 5)
+    wait_for(lambda: len(ingest.rows) == 1)
 
 
 def test_a_429_is_waited_for_and_drops_nothing(ingest: Ingest, tmp_path: pathlib.Path) -> None:
@@ -217,7 +217,7 @@ def test_a_process_that_ends_while_the_collector_refuses_keeps_its_lines(
     )
     here = str(pathlib.Path(__file__).parent)
     environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": here}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     (kept,) = (tmp_path / ".config/voicegateway/spool").iterdir()
     assert json.loads(kept.read_text())["status"] == "success"

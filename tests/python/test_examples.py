@@ -38,8 +38,8 @@ async def one_turn(session: AgentSession[Any]) -> None:
     session.input.audio, session.output.audio = caller, speaker
     await session.start(Agent(instructions="You take bookings. Be brief."), record=False)
     await caller.say(2.0)
-    await asyncio.wait_for(speaker.started.wait(), 30)
-    await asyncio.wait_for(speaker.finished.wait(), 60)
+    await asyncio.wait_for(speaker.started.wait(), 90)
+    await asyncio.wait_for(speaker.finished.wait(), 90)
     await session.aclose()
 
 

@@ -58,13 +58,13 @@ class Server:
     def ask(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._url + path, data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)
 
     def stop(self) -> list[str]:
         """End it; returns what it said meanwhile."""
         self._process.terminate()
-        said = self._process.communicate(timeout=10)[0]
+        said = self._process.communicate(timeout=60)[0]
         return said.splitlines()
 
 

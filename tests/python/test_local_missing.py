@@ -71,7 +71,7 @@ def test_all_precisions_of_a_kokoro_share_its_voices() -> None:
 
 def models(stage: Stage, *arguments: str) -> Any:
     command = [*voicegw(), "models", *arguments, "--config", str(stage.config)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.parametrize(

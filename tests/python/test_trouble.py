@@ -45,7 +45,7 @@ def flush() -> int:
 
 def all_lines(path: pathlib.Path, count: int) -> list[Line]:
     """The ledger, once that many lines have come out of the spool."""
-    return wait_for(lambda: len(lines := read_ledger(path)) == count and lines, 15)  # type: ignore[no-any-return]
+    return wait_for(lambda: len(lines := read_ledger(path)) == count and lines)  # type: ignore[no-any-return]
 
 
 def test_an_unwritable_database_is_spooled_and_brought_in_later(
@@ -75,7 +75,7 @@ def test_a_spool_of_a_dead_process_is_taken_over_by_the_next(quick: Stage) -> No
     quick.write_config(database=blocked / "ledger.db")
     here = pathlib.Path(__file__).parent
     command = [sys.executable, str(here / "settling.py"), "20"]
-    assert subprocess.run(command, stdout=subprocess.DEVNULL, timeout=60, check=False).returncode == 0
+    assert subprocess.run(command, stdout=subprocess.DEVNULL, timeout=3000, check=False).returncode == 0
     blocked.unlink()
     use(quick.config)
     chat()
@@ -110,7 +110,7 @@ def test_a_locked_database_is_spooled_and_brought_in_when_it_is_free(
 def test_a_database_of_another_program_is_never_written(quick: Stage, caplog: pytest.LogCaptureFixture) -> None:
     theirs = quick.folder / "theirs.db"
     code = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute('CREATE TABLE mine (a)'); d.commit()"
-    subprocess.run([sys.executable, "-c", code, str(theirs)], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", code, str(theirs)], check=True, timeout=300)
     before = theirs.read_bytes()
     quick.write_config(database=theirs)
     use(quick.config)

@@ -13,7 +13,7 @@ use vg_core::{
 pub fn write(path: &Path, lines: impl IntoIterator<Item = Line>) {
     let writer = vg_store::open(&path.to_string_lossy()).expect("the address of a ledger");
     lines.into_iter().for_each(|line| writer.append(line));
-    let flushed = writer.close(Duration::from_secs(30));
+    let flushed = writer.close(Duration::from_secs(60));
     let stats = writer.stats();
     assert!(
         flushed.pending == 0 && stats.spooled + stats.dropped + stats.duplicates == 0,

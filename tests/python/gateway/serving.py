@@ -111,7 +111,7 @@ class Gateway(Stage):
         with self.log.open("ab") as log:
             command = [*voicegw(), "serve", "--port", str(self.port)]
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
-        wait_for(self._is_healthy, 30)
+        wait_for(self._is_healthy)
 
     def _is_healthy(self) -> bool:
         assert self.process
@@ -140,7 +140,7 @@ class Gateway(Stage):
         self.process = None
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.url + path, timeout=10) as response:
+        with urllib.request.urlopen(self.url + path, timeout=60) as response:
             return json.load(response)
 
     @property

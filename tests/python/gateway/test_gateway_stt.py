@@ -55,7 +55,7 @@ def test_a_stream_is_understood_ends_at_once_and_is_one_line(swift: Gateway, mod
     assert kinds[0] == stt.SpeechEventType.START_OF_SPEECH
     assert kinds[-1] == stt.SpeechEventType.END_OF_SPEECH
     # The client itself would wait three seconds for more.
-    assert took < 0.5
+    assert took < 2.5
     line = swift.line()
     assert (line["status"], line["model_id"], line["project"]) == ("success", model, "shop")
     assert line["sockets"] == 1

@@ -196,7 +196,7 @@ def test_a_stream_that_waits_for_its_text_has_no_latency_of_its_own(local: Local
 
     run(work)
     line = local.lines()[-1]
-    assert line["ttfb_micros"] < 1_400_000 < line["latency_micros"]
+    assert line["latency_micros"] - line["ttfb_micros"] > 1_500_000
 
 
 @both_voices
@@ -215,7 +215,7 @@ def test_text_without_a_sound_is_no_failure_beside_text_with_one(local: LocalSta
 def test_a_barge_in_stops_the_runtime_in_the_middle_of_a_sentence(local: LocalStage, voice: str) -> None:
     """The slow toys take seconds for one sentence, in one run of the model."""
 
-    async def work() -> tuple[float, int | None, int | None]:
+    async def work() -> tuple[float, float, int | None, int | None]:
         speaking = make(voice, slow=True)
         stream = speaking.stream()
         stream.push_text(SENTENCE)
@@ -233,13 +233,16 @@ def test_a_barge_in_stops_the_runtime_in_the_middle_of_a_sentence(local: LocalSt
         took = time.monotonic() - began
         after = worker_of(speaking).pid
         await request.aclose()
+        began = time.monotonic()
+        await say(speaking, SENTENCE)
+        whole = time.monotonic() - began
         await speaking.aclose()
-        return took, before, after
+        return took, whole, before, after
 
-    took, before, after = run(work)
+    took, whole, before, after = run(work)
     assert before == after
-    assert took < 1.0
-    line = local.line()
+    assert took < whole / 2
+    line = local.lines()[0]
     assert (line["status"], line["characters"]) == ("cancelled", len(SENTENCE))
     assert_free(line)
 

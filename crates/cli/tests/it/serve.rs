@@ -44,7 +44,7 @@ impl Server {
     fn wait_for(&self, path: &str, status: &str) {
         let before = Instant::now();
         while self.get(path) != status {
-            assert!(before.elapsed() < Duration::from_secs(10), "{path} is not {status}");
+            assert!(before.elapsed() < Duration::from_secs(60), "{path} is not {status}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -64,7 +64,7 @@ fn closing_the_engine_settles_what_is_open() {
         .engine
         .admit(&house.target(Modality::Tts, "cartesia/sonic-3"), scope("vg-1"), streaming())
         .unwrap();
-    house.engine.close(std::time::Duration::from_secs(10));
+    house.engine.close(std::time::Duration::from_secs(60));
     assert_eq!(attempt.settled().map(|settled| settled.status), Some(Status::Cancelled));
     assert_eq!(house.lines().len(), 1);
 }

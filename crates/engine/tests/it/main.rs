@@ -51,7 +51,7 @@ impl House {
 
     /// The ledger's lines, oldest first, once all are durable.
     fn lines(&self) -> Vec<Line> {
-        assert_eq!(self.engine.flush(Duration::from_secs(10)), 0);
+        assert_eq!(self.engine.flush(Duration::from_secs(60)), 0);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let reader = Reader::open(&self.url).await.unwrap();

@@ -33,7 +33,7 @@ fn with_house<T>(
         sim.faults(faults).await;
         let house = House::new(&format!("{}{sections}", sim.providers()));
         let made = caller(&house).await;
-        assert_eq!(house.engine.drain(Duration::from_secs(10)).await.cancelled, 0);
+        assert_eq!(house.engine.drain(Duration::from_secs(60)).await.cancelled, 0);
         // The simulators notice a closed socket a little later.
         tokio::time::sleep(Duration::from_millis(200)).await;
         (made, house, sim.meter().await)

@@ -123,7 +123,7 @@ impl TestServer {
         let path = self.folder.as_ref().unwrap().path().join(DATABASE);
         for _ in 0..200 {
             let engine = Arc::clone(self.gateway.engine());
-            tokio::task::spawn_blocking(move || engine.flush(Duration::from_secs(10))).await.unwrap();
+            tokio::task::spawn_blocking(move || engine.flush(Duration::from_secs(60))).await.unwrap();
             let lines = ledger::read(&path).await;
             if lines.len() >= count {
                 return lines;

@@ -10,6 +10,9 @@ use vg_core::Status;
 use vg_gateway::Limits;
 use vg_testkit::sim::Sim;
 
+/// Less than anything here would be waited for.
+const AT_ONCE: Duration = Duration::from_secs(8);
+
 const PATH: &str = "/v1/stt?model=deepgram/nova-3";
 
 fn create(model: &str) -> Value {
@@ -56,7 +59,7 @@ async fn finalize_without_any_speech_ends_at_once_and_says_nothing_empty() {
     socket.send(json!({"type": "session.finalize"})).await;
     let (rest, code) = socket.rest().await;
     assert_eq!((kinds(&rest), code), (vec!["session.finalized", "session.closed"], 1000));
-    assert!(before.elapsed() < Duration::from_secs(2));
+    assert!(before.elapsed() < AT_ONCE);
 }
 
 #[tokio::test]
@@ -83,7 +86,7 @@ async fn a_close_frame_is_answered_at_once_and_what_was_heard_is_booked() {
     socket.audio(1_000, true).await;
     let before = Instant::now();
     socket.close().await;
-    assert!(before.elapsed() < Duration::from_millis(500));
+    assert!(before.elapsed() < AT_ONCE);
     let lines = server.lines(1).await;
     assert_eq!(lines[0].status, Status::Cancelled);
     assert!(lines[0].usage.value(vg_core::Quantity::AudioNanos).is_some(), "{:?}", lines[0].usage);

@@ -261,5 +261,5 @@ async fn an_answer_takes_its_time() {
     let playback = answer(&sim, 10);
     body_of(playback).await.unwrap();
     let least = Duration::from_millis(10 * 10 + 60);
-    assert!((least..4 * least).contains(&start.elapsed()), "{:?}", start.elapsed());
+    assert!(start.elapsed() >= least, "{:?}", start.elapsed());
 }
