@@ -230,8 +230,9 @@ def test_an_api_secret_has_no_effect_and_says_so(quick: Stage) -> None:
     for factory, model in (("STT", "deepgram/nova-3"), ("LLM", "openai/gpt-4.1"), ("TTS", "openai/tts-1")):
         with pytest.warns(UserWarning, match="api_secret has no effect") as caught:
             getattr(inference, factory)(model, api_secret="secret")
-        assert len(caught) == 1
-        assert caught[0].filename == __file__
+        # Objects that other tests left behind may warn now too.
+        (warned,) = (warning for warning in caught if "api_secret" in str(warning.message))
+        assert warned.filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         inference.LLM("openai/gpt-4.1")

@@ -16,6 +16,7 @@ mod scripted;
 mod simulated;
 mod simulated_speech;
 mod speaking;
+mod suite;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tempfile::TempDir;

@@ -1,8 +1,10 @@
 //! Hearing and speaking with the simulated providers over real sockets: failover in mid-stream, and whose bill is
 //! which line.
 
-use crate::House;
-use bytes::Bytes;
+use crate::{
+    House,
+    suite::{frame, wav},
+};
 use futures_util::StreamExt;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -64,12 +66,6 @@ fn statuses(lines: &[Line]) -> Vec<(&str, Status)> {
 
 fn seconds(line: &Line) -> f64 {
     line.usage.value(Quantity::AudioNanos).unwrap() as f64 / 1e9
-}
-
-/// 50 ms of speech, or of silence, at 16 kHz.
-fn frame(is_speech: bool) -> Bytes {
-    let tone = |i: u32| if is_speech { (f64::from(i) * 0.2).sin() * 8_000.0 } else { 0.0 } as i16;
-    Bytes::from_iter((0..800).flat_map(|i| tone(i).to_le_bytes()))
 }
 
 #[test]
@@ -269,18 +265,4 @@ fn a_file_is_spoken_by_the_next_when_the_first_refuses() {
     assert_eq!(statuses(&lines), [("openai", Status::Error), ("deepgram", Status::Fallback)]);
     let characters = lines[1].usage.value(Quantity::Characters).unwrap() as f64;
     assert_eq!((characters, billed(&meter, "deepgram", "characters")), (31.0, 31.0));
-}
-
-/// One channel of 16-bit PCM at 16 kHz as a WAV file.
-fn wav(pcm: &[u8]) -> Bytes {
-    let length = u32::try_from(pcm.len()).unwrap();
-    let mut file = b"RIFF".to_vec();
-    file.extend((36 + length).to_le_bytes());
-    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
-    file.extend(16_000_u32.to_le_bytes());
-    file.extend(32_000_u32.to_le_bytes());
-    file.extend(b"\x02\0\x10\0data");
-    file.extend(length.to_le_bytes());
-    file.extend(pcm);
-    file.into()
 }
