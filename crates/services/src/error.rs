@@ -90,6 +90,12 @@ pub enum Error {
         /// What was asked for.
         id: String,
     },
+    /// No reconciliation has this number.
+    #[error("there is no reconciliation {id}: `voicegw reconcile history` shows all of them")]
+    NoReconciliation {
+        /// What was asked for.
+        id: i64,
+    },
     /// A value of the configuration is needed whose variable is not set.
     #[error(transparent)]
     Unset(#[from] vg_core::config::Unset),
@@ -116,7 +122,10 @@ impl Error {
             | Error::SecretMalformed { .. }
             | Error::NoSecretPlace
             | Error::SecretUnknown { .. } => Kind::Conflict,
-            Error::NoSession { .. } | Error::NoKey { .. } | Error::NoProvider { .. } => Kind::NotFound,
+            Error::NoSession { .. }
+            | Error::NoKey { .. }
+            | Error::NoProvider { .. }
+            | Error::NoReconciliation { .. } => Kind::NotFound,
             Error::Unset(_) => Kind::Unauthenticated,
             Error::Store(error) => error.kind(),
             Error::SecretFile { .. } | Error::Slow { .. } | Error::Write(_) => Kind::Unavailable,

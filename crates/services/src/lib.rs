@@ -18,6 +18,7 @@ pub mod models;
 mod page;
 mod price;
 pub mod projects;
+pub mod reconcile;
 pub mod secrets;
 pub mod sessions;
 pub mod status;

@@ -103,6 +103,11 @@ impl Days {
         Some(Days { first, last: civil(now).date_naive() })
     }
 
+    /// From the first day to the last one, which does not lie before it.
+    pub(crate) const fn of_dates(first: NaiveDate, last: NaiveDate) -> Days {
+        Days { first, last }
+    }
+
     /// The first day.
     pub const fn first(&self) -> NaiveDate {
         self.first

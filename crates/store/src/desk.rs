@@ -3,10 +3,8 @@
 use crate::{
     Error, address,
     key::{LivekitKey, NewVirtualKey, VirtualKey},
-    sqlite::{
-        Database,
-        key::{self, Change},
-    },
+    reconciliation::{NewReconciliation, Reconciliation},
+    sqlite::{Database, change::Change, key, reconciliation},
 };
 use sqlx::sqlite::SqliteRow;
 use std::path::PathBuf;
@@ -77,9 +75,32 @@ impl Desk {
         row.map(|row| key::livekit_key(&row)).transpose().map_err(self.failed())
     }
 
+    /// Keeps a reconciliation.
+    ///
+    /// # Errors
+    /// When the file is not ours or cannot be written.
+    pub async fn reconciliation_insert(&self, new: &NewReconciliation) -> Result<Reconciliation, Error> {
+        let row = self.change(&Change::ReconciliationInsert(new)).await?;
+        self.inserted(row, reconciliation::reconciliation)
+    }
+
+    /// Closes the period of a reconciliation on it; `None` when there is none of this number. One that was closed
+    /// keeps its first instant.
+    ///
+    /// # Errors
+    /// When the file is not ours or cannot be written.
+    pub async fn reconciliation_close(
+        &self,
+        id: i64,
+        at: UnixMicros,
+    ) -> Result<Option<Reconciliation>, Error> {
+        let row = self.change(&Change::ReconciliationClose(id, at)).await?;
+        row.map(|row| reconciliation::reconciliation(&row)).transpose().map_err(self.failed())
+    }
+
     async fn change(&self, change: &Change<'_>) -> Result<Option<SqliteRow>, Error> {
         let mut database = Database::open(&self.path, None).await?;
-        let changed = database.key_change(change).await;
+        let changed = database.change(change).await;
         if changed.is_ok() {
             // A panic in there would be a lost sync, as a loss of power in between would.
             let _ = tokio::task::spawn_blocking(Database::sync(&self.path)).await;

@@ -10,6 +10,7 @@ mod desk;
 mod error;
 mod key;
 mod queue;
+mod reconciliation;
 mod sketch;
 mod spool;
 mod sqlite;
@@ -21,9 +22,10 @@ pub mod writer;
 pub use desk::Desk;
 pub use error::Error;
 pub use key::{Issue, LivekitKey, NewVirtualKey, VirtualKey};
-pub use query::{CostQuery, CostRow, Costs, Distribution, Group, LatencyRow, LineQuery, Order};
+pub use query::{CostQuery, CostRow, Costs, Distribution, Group, HourRow, LatencyRow, LineQuery, Order};
 pub use query::{Part, Session, SessionOrder, SessionQuery, UsageRow};
 pub use reader::Reader;
+pub use reconciliation::{NewReconciliation, Reconciliation};
 pub use writer::{Flushed, Options, Stats, Writer};
 
 /// Starts the writer of the ledger at `url`: a path, `sqlite:<path>` or `sqlite://<path>`.

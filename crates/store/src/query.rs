@@ -198,6 +198,17 @@ impl UsageRow {
     }
 }
 
+/// What was used of one model in one hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HourRow {
+    /// The hour, counted from the epoch.
+    pub hour: i64,
+    /// Whether these are the requests without a price; those with one are a row of their own.
+    pub is_unpriced: bool,
+    /// What was used.
+    pub usage: UsageRow,
+}
+
 /// How long the requests of one project and model took.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LatencyRow {

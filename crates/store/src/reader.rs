@@ -4,9 +4,10 @@
 use crate::{
     Error, address,
     key::{LivekitKey, VirtualKey},
-    query::{CostQuery, Costs, LatencyRow, LineQuery, Session, SessionQuery, UsageRow},
+    query::{CostQuery, Costs, HourRow, LatencyRow, LineQuery, Session, SessionQuery, UsageRow},
+    reconciliation::Reconciliation,
     spool::Places,
-    sqlite::{Database, file, key, ledger, rollup, session},
+    sqlite::{Database, file, key, ledger, reconciliation, rollup, session},
 };
 use sqlx::{Sqlite, SqlitePool, pool::PoolConnection, sqlite::SqlitePoolOptions};
 use std::{
@@ -93,6 +94,36 @@ impl Reader {
     /// When the database cannot be read.
     pub async fn rollup_usage(&self, query: &CostQuery) -> Result<Vec<UsageRow>, Error> {
         rollup::rollup_usage(&mut *self.connection().await?, query).await.map_err(self.failed())
+    }
+
+    /// What was used in a window, by hour and model, from the rollups.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn rollup_hours(&self, query: &CostQuery) -> Result<Vec<HourRow>, Error> {
+        rollup::rollup_hours(&mut *self.connection().await?, query).await.map_err(self.failed())
+    }
+
+    /// The reconciliations that were kept, the newest first; at most `limit`, of one provider if one is named.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn reconciliation_list(
+        &self,
+        provider: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Reconciliation>, Error> {
+        let mut connection = self.connection().await?;
+        reconciliation::reconciliation_list(&mut connection, provider, limit).await.map_err(self.failed())
+    }
+
+    /// One reconciliation; `None` when there is none of this number.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn reconciliation_get(&self, id: i64) -> Result<Option<Reconciliation>, Error> {
+        let mut connection = self.connection().await?;
+        reconciliation::reconciliation_get(&mut connection, id).await.map_err(self.failed())
     }
 
     /// How long requests took in a window, by project and model, from the rollups.

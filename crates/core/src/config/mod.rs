@@ -11,6 +11,7 @@ mod problems;
 mod project;
 mod providers;
 mod reader;
+mod reconcile;
 pub mod reference;
 mod running;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use project::{
     Routing,
 };
 pub use providers::{FallbackMode, Model, PerModality, Provider, Stack};
+pub use reconcile::{Billing, Reconcile, Tolerances};
 pub use running::{
     ApiKey, Auth, CostTracking, Failover, Ingest, Latency, Listener, Observability, Retention, Scope, Workers,
 };
@@ -77,6 +79,8 @@ pub struct Config {
     pub retention: Retention,
     /// Background jobs.
     pub workers: Workers,
+    /// How the ledger is held against bills.
+    pub reconcile: Reconcile,
     inert: Vec<String>,
 }
 
@@ -211,6 +215,7 @@ impl Config {
             ingest: running::ingest(s),
             retention: running::retention(s),
             workers: running::workers(s),
+            reconcile: reconcile::reconcile(s),
             inert: Vec::new(),
         };
         s.points_to("default_project", Target::Project);

@@ -125,6 +125,11 @@ fn csv(line: &Line) -> String {
     format!("{}\r\n", cells.join(","))
 }
 
+/// A word as a cell of CSV.
+pub(crate) fn cell(word: &str) -> Cow<'_, str> {
+    quoted(word.into())
+}
+
 /// RFC 4180, rules 5 to 7: a field with a comma, a quote or a line break stands in quotes, its quotes doubled.
 fn quoted(field: Cow<'_, str>) -> Cow<'_, str> {
     if field.contains([',', '"', '\r', '\n']) {

@@ -1,8 +1,10 @@
 //! The store on SQLite: one file, many processes.
 
+pub(crate) mod change;
 pub(crate) mod file;
 pub(crate) mod key;
 pub(crate) mod ledger;
+pub(crate) mod reconciliation;
 pub(crate) mod rollup;
 pub(crate) mod session;
 mod statement;

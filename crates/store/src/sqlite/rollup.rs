@@ -4,7 +4,7 @@ use super::{Database, ledger::bind, session::named, statement};
 use crate::{
     Error,
     columns::{self, Value},
-    query::{CostQuery, CostRow, LatencyRow, UsageRow},
+    query::{CostQuery, CostRow, HourRow, LatencyRow, UsageRow},
     sketch::Sketch,
 };
 use futures_util::TryStreamExt;
@@ -277,12 +277,35 @@ pub(crate) async fn rollup_usage(
     query: &CostQuery,
 ) -> Result<Vec<UsageRow>, sqlx::Error> {
     let rows = window!(ROWS, query).fetch_all(connection).await?;
-    let mut by_model: BTreeMap<(Modality, String), UsageRow> = BTreeMap::new();
-    for row in &rows {
+    Ok(usage_by(&rows, |_| Ok(()))?.into_values().collect())
+}
+
+/// What was used in a window, by hour and model, requests without a price apart.
+pub(crate) async fn rollup_hours(
+    connection: &mut SqliteConnection,
+    query: &CostQuery,
+) -> Result<Vec<HourRow>, sqlx::Error> {
+    let rows = window!(ROWS, query).fetch_all(connection).await?;
+    let by_hour = usage_by(&rows, |row| {
+        Ok((row.try_get::<i64, _>("hour")?, row.try_get::<&str, _>("pricing_source")?.is_empty()))
+    })?;
+    let hours = by_hour.into_iter();
+    Ok(hours.map(|(((hour, is_unpriced), _, _), usage)| HourRow { hour, is_unpriced, usage }).collect())
+}
+
+type ByModel<K> = BTreeMap<(K, Modality, String), UsageRow>;
+
+/// Sums by what `key` takes from a row, by modality and model.
+fn usage_by<K: Ord>(
+    rows: &[SqliteRow],
+    key: impl Fn(&SqliteRow) -> Result<K, sqlx::Error>,
+) -> Result<ByModel<K>, sqlx::Error> {
+    let mut by_model = ByModel::new();
+    for row in rows {
         let modality: Modality = word_named(row, "modality")?;
         let model_id: String = row.try_get("model_id")?;
         let provider: String = row.try_get("provider")?;
-        let slot = by_model.entry((modality, model_id.clone())).or_insert_with(|| UsageRow {
+        let slot = by_model.entry((key(row)?, modality, model_id.clone())).or_insert_with(|| UsageRow {
             modality,
             provider,
             model_id,
@@ -300,7 +323,7 @@ pub(crate) async fn rollup_usage(
             }
         }
     }
-    Ok(by_model.into_values().collect())
+    Ok(by_model)
 }
 
 fn word_named<T: std::str::FromStr<Err = vg_core::Error>>(

@@ -1,0 +1,50 @@
+//! Reconciliations that were kept, and periods that are closed.
+
+use super::Report;
+use crate::{Error, Ledger};
+use vg_core::UnixMicros;
+use vg_store::{Desk, NewReconciliation, Reconciliation};
+
+/// A reconciliation as it is kept.
+pub type Kept = Reconciliation;
+
+/// Keeps what was found.
+///
+/// # Errors
+/// When the store cannot be written.
+pub async fn keep(url: &str, report: &Report, made_at: UnixMicros) -> Result<Kept, Error> {
+    let total = report.total();
+    let is_billed = report.rows.iter().any(|row| row.provider_cost.is_some());
+    let window = crate::Days::of_dates(report.first, report.last).window();
+    let new = NewReconciliation {
+        made_at,
+        provider: report.provider.to_owned(),
+        since: window.since.unwrap_or(UnixMicros(0)),
+        until: window.until.unwrap_or(UnixMicros(i64::MAX)),
+        ledger_cost: total.vg_cost,
+        provider_cost: is_billed.then_some(total.provider_cost),
+        flagged: report.flagged() as u64,
+        one_sided: report.one_sided() as u64,
+        report: report.json().to_string(),
+    };
+    Ok(Desk::new(url)?.reconciliation_insert(&new).await?)
+}
+
+/// What was kept, the newest first.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn history(ledger: &Ledger, provider: Option<&str>, limit: u32) -> Result<Vec<Kept>, Error> {
+    match ledger.reader() {
+        Some(reader) => Ok(reader.reconciliation_list(provider, limit).await?),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Closes the period of a reconciliation on it.
+///
+/// # Errors
+/// [`Error::NoReconciliation`]; when the store cannot be written.
+pub async fn close(url: &str, id: i64, at: UnixMicros) -> Result<Kept, Error> {
+    Desk::new(url)?.reconciliation_close(id, at).await?.ok_or(Error::NoReconciliation { id })
+}
