@@ -1,6 +1,11 @@
 //! The list of providers. Nothing else matches on a provider's name.
 
-use crate::{anthropic, assemblyai, cartesia, client::Clients, deepgram, elevenlabs, groq, local, openai};
+use crate::{
+    anthropic, assemblyai, cartesia,
+    client::Clients,
+    deepgram, elevenlabs, groq, local, openai,
+    statement::{Export, Format},
+};
 use vg_core::provider::Provider;
 
 /// Every provider, in the order documents list them.
@@ -39,6 +44,25 @@ pub fn clients(id: &str) -> Clients {
         "assemblyai" => assemblyai::CLIENTS,
         _ => Clients::default(),
     }
+}
+
+/// What the provider of that type name gives to be checked against; none for a runtime on the owner's machine.
+pub fn export(id: &str) -> Option<Export> {
+    Some(match id {
+        "deepgram" => deepgram::EXPORT,
+        "openai" => openai::EXPORT,
+        "anthropic" => anthropic::EXPORT,
+        "groq" => groq::EXPORT,
+        "cartesia" => cartesia::EXPORT,
+        "elevenlabs" => elevenlabs::EXPORT,
+        "assemblyai" => assemblyai::EXPORT,
+        _ => return None,
+    })
+}
+
+/// The formats of its own that are known of the provider of that type name.
+pub fn formats(id: &str) -> &'static [Format] {
+    export(id).map(|export| export.formats).unwrap_or_default()
 }
 
 #[cfg(test)]

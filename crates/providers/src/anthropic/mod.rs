@@ -1,6 +1,7 @@
 //! Anthropic: the Messages API. <https://platform.claude.com/docs>, read 2026-11.
 
 mod answer;
+mod export;
 mod llm;
 mod request;
 #[cfg(feature = "sim")]
@@ -15,6 +16,8 @@ use vg_core::{
     Modality, Usage,
     provider::{Check, Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
+
+pub use export::EXPORT;
 
 /// How it is called.
 pub const CLIENTS: crate::client::Clients =

@@ -9,6 +9,7 @@
 //! | billed | how long the session was open; a session nobody terminates goes on for three hours |
 
 mod batch;
+mod export;
 mod listen;
 mod options;
 #[cfg(feature = "sim")]
@@ -24,6 +25,8 @@ use vg_core::{
     Modality, Usage,
     provider::{Check, Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
+
+pub use export::EXPORT;
 
 /// How it is called.
 pub const CLIENTS: crate::client::Clients =

@@ -1,5 +1,6 @@
 //! Cartesia: Sonic text to speech and Ink speech to text. <https://docs.cartesia.ai>, read 2026-11.
 
+mod export;
 mod listen;
 mod options;
 #[cfg(feature = "sim")]
@@ -16,6 +17,8 @@ use vg_core::{
     Modality, Usage,
     provider::{Check, Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
+
+pub use export::EXPORT;
 
 /// How it is called.
 pub const CLIENTS: crate::client::Clients =

@@ -1,6 +1,7 @@
 //! Deepgram: streaming and pre-recorded speech to text (`/v1/listen`, Flux on `/v2/listen`) and Aura text to
 //! speech (`/v1/speak`). <https://developers.deepgram.com>, read 2026-11.
 
+mod export;
 mod flux;
 mod listen;
 mod options;
@@ -19,6 +20,8 @@ use vg_core::{
     Modality, Usage,
     provider::{Check, Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
+
+pub use export::EXPORT;
 
 /// How it is called.
 pub const CLIENTS: crate::client::Clients =

@@ -6,6 +6,7 @@
 //! | the same of v3 and v4 | `/text-to-dialogue/multi-stream-input` | `/text-to-dialogue/stream` |
 //! | hearing | `/speech-to-text/realtime`, Scribe v2 Realtime | `/speech-to-text`, Scribe v1 and v2 |
 
+mod export;
 mod listen;
 mod options;
 #[cfg(feature = "sim")]
@@ -22,6 +23,8 @@ use vg_core::{
     Modality, Usage,
     provider::{Check, Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
+
+pub use export::EXPORT;
 
 /// How it is called.
 pub const CLIENTS: crate::client::Clients =

@@ -7,6 +7,7 @@
 //! | live transcription | none |
 //! | speech | WAV files only, billed by characters |
 
+mod export;
 mod llm;
 #[cfg(feature = "sim")]
 pub(crate) mod sim;
@@ -22,6 +23,8 @@ use vg_core::{
     Modality, Usage,
     provider::{Check, Facts, PriceQuery, PriceRef, Provider},
 };
+
+pub use export::EXPORT;
 
 /// How it is called.
 pub const CLIENTS: crate::client::Clients =

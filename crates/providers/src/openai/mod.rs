@@ -1,6 +1,7 @@
 //! OpenAI: chat completions, transcription and speech. <https://platform.openai.com/docs/api-reference>,
 //! read 2026-11.
 
+mod export;
 mod listen;
 mod llm;
 mod options;
@@ -19,6 +20,8 @@ use vg_core::{
     Modality, Usage,
     provider::{Check, Direction, Facts, Frame, PriceQuery, PriceRef, Provider},
 };
+
+pub use export::EXPORT;
 
 /// How it is called.
 pub const CLIENTS: crate::client::Clients =
