@@ -1,6 +1,8 @@
 //! The command line as typed.
 
-use crate::commands::{costs, export_costs, init, keys, logs, models, prices, serve, sessions, sim, status};
+use crate::commands::{
+    costs, export_costs, init, keys, logs, models, prices, reconcile, serve, sessions, sim, status,
+};
 
 /// The gateway under every voice agent: routing, costs, ledger.
 #[derive(Debug, clap::Parser)]
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     /// Show prices and price usages
     #[command(subcommand)]
     Prices(prices::Command),
+    /// Hold the ledger against a provider's bill
+    Reconcile(Box<reconcile::Args>),
     /// Serve the gateway for LiveKit agents and OpenAI clients
     Serve(serve::Args),
     /// List the conversations, or show one

@@ -9,6 +9,8 @@ pub const DONE: u8 = 0;
 pub const FAILED: u8 = 1;
 /// The command line is wrong. Failures beyond the owner's reach share the number, see [`code_of_kind`].
 pub const USAGE: u8 = 2;
+/// Two sides that were to agree do not, and it was asked to say so with its exit code.
+pub const DIFFERS: u8 = 3;
 /// It was stopped with Ctrl+C.
 pub const INTERRUPTED: u8 = 130;
 

@@ -89,7 +89,7 @@ impl Printer {
     /// # Errors
     /// When stdout cannot be written.
     pub fn table(&mut self, table: &Table) -> anyhow::Result<()> {
-        let text = table.render(self.out_style.terminal);
+        let text = table.render(self.out_style);
         self.text(&text)
     }
 
@@ -148,8 +148,10 @@ impl Style {
 /// Rows under column names.
 #[derive(Debug, Clone)]
 pub struct Table {
-    columns: Vec<(&'static str, Align)>,
+    columns: Vec<(String, Align)>,
     rows: Vec<Vec<String>>,
+    /// Which rows are to be noticed.
+    marked: Vec<usize>,
 }
 
 /// Which side a column keeps to.
@@ -163,8 +165,9 @@ pub enum Align {
 
 impl Table {
     /// An empty table with these columns.
-    pub fn new(columns: impl IntoIterator<Item = (&'static str, Align)>) -> Self {
-        Table { columns: columns.into_iter().collect(), rows: Vec::new() }
+    pub fn new<N: Into<String>>(columns: impl IntoIterator<Item = (N, Align)>) -> Self {
+        let columns = columns.into_iter().map(|(name, align)| (name.into(), align)).collect();
+        Table { columns, rows: Vec::new(), marked: Vec::new() }
     }
 
     /// Adds a row, one cell for each column.
@@ -172,16 +175,23 @@ impl Table {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
+    /// Adds a row that is to be noticed: yellow where there are colours. What it means stands in its cells too.
+    pub fn marked_row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
+        self.marked.push(self.rows.len());
+        self.row(cells);
+    }
+
     /// Whether it has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    fn render(&self, framed: bool) -> String {
+    fn render(&self, style: Style) -> String {
         use comfy_table::{CellAlignment, presets};
+        let framed = style.terminal;
         let mut table = comfy_table::Table::new();
         table.load_style(if framed { presets::UTF8_FULL_CONDENSED } else { presets::NOTHING });
-        table.set_header(self.columns.iter().map(|(name, _)| *name));
+        table.set_header(self.columns.iter().map(|(name, _)| name));
         for (index, (_, align)) in self.columns.iter().enumerate() {
             if let Some(column) = table.column_mut(index) {
                 column.set_cell_alignment(match align {
@@ -195,7 +205,14 @@ impl Table {
             }
         }
         table.add_rows(&self.rows);
-        table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+        // Above the rows are the names of the columns, with a line above and below in a frame.
+        let first = if framed { 3 } else { 1 };
+        let painted = |(number, line): (usize, String)| {
+            let is_marked = number.checked_sub(first).is_some_and(|row| self.marked.contains(&row));
+            let line = line.trim_end();
+            if is_marked { style.paint(YELLOW, line) + "\n" } else { format!("{line}\n") }
+        };
+        table.lines().enumerate().map(painted).collect()
     }
 }
 
@@ -209,10 +226,10 @@ mod tests {
         table.row(["deepgram/nova-3", "0.0125"]);
         table.row(["é", "12.5000"]);
         assert_eq!(
-            table.render(false),
+            table.render(Style::default()),
             "Model               Cost\ndeepgram/nova-3   0.0125\né                12.5000\n"
         );
-        assert!(table.render(true).starts_with('┌'));
+        assert!(table.render(Style { terminal: true, colours: false }).starts_with('┌'));
     }
 
     #[test]

@@ -1,0 +1,155 @@
+//! A reconciliation as people read it.
+
+use crate::{
+    Printer, amounts,
+    printer::{Align, Table},
+};
+use anyhow::Result;
+use vg_core::Money;
+use vg_services::reconcile::{Cause, Report, ReportRow};
+
+/// What stands where there is nothing to compare with.
+const NONE: &str = "-";
+
+pub(super) fn text(report: &Report, printer: &mut Printer) -> Result<()> {
+    let period = format!("{}, {} to {}", report.provider, report.first, report.last);
+    if report.rows.is_empty() {
+        return printer.line(&format!("Nothing to reconcile for {period}: neither side has anything."));
+    }
+    printer.heading(&format!("Reconciliation ({period})"))?;
+    rows(report, printer)?;
+    let said = [
+        (report.flagged(), "flagged row(s) marked with *"),
+        (report.one_sided(), "row(s) on one side only, not reconciled"),
+    ];
+    for (count, what) in said.into_iter().filter(|(count, _)| *count > 0) {
+        printer.line(&format!("({count} {what})"))?;
+    }
+    if report.unpriced() > 0 {
+        let unpriced = amounts::count(report.unpriced(), "request");
+        printer.line(&format!("({unpriced} of the ledger without a price: units counted, cost not)"))?;
+    }
+    causes(report, printer)
+}
+
+fn rows(report: &Report, printer: &mut Printer) -> Result<()> {
+    let label = report.unit().map_or("units", |unit| unit.label());
+    let right = |name: String| (name, Align::Right);
+    let mut table = Table::new([
+        ("Model".to_owned(), Align::Left),
+        right(format!("VG {label}")),
+        right(format!("Provider {label}")),
+        right("Δ%".to_owned()),
+        right("VG cost".to_owned()),
+        right("Prov cost".to_owned()),
+        right("Δ$".to_owned()),
+        right("Δ%".to_owned()),
+    ]);
+    for row in &report.rows {
+        let cells = cells(row, report.unit().is_none());
+        if row.flagged { table.marked_row(cells) } else { table.row(cells) }
+    }
+    let total = report.total();
+    table.row([
+        "Total".to_owned(),
+        String::new(),
+        String::new(),
+        String::new(),
+        amounts::dollars(Some(total.vg_cost), 4),
+        amounts::dollars(Some(total.provider_cost), 4),
+        more(total.more(), 4),
+        signed(total.percent(2)),
+    ]);
+    printer.table(&table)
+}
+
+fn cells(row: &ReportRow, names_unit: bool) -> [String; 8] {
+    let suffix = match (row.matched_in_vg, row.matched_in_provider) {
+        (false, _) => " (no vg data)",
+        (_, false) => " (no provider data)",
+        _ if row.flagged => " *",
+        _ => "",
+    };
+    let unit = if names_unit { format!(" {}", row.unit.label()) } else { String::new() };
+    let units = |count: Option<i128>| {
+        count.map_or(NONE.to_owned(), |count| format!("{}{unit}", row.units(Some(count), 1)))
+    };
+    let money =
+        |amount: Option<Money>| amount.map_or(NONE.to_owned(), |amount| amounts::dollars(Some(amount), 4));
+    [
+        format!("{}{suffix}", row.model.name),
+        units(row.vg_units),
+        units(row.provider_units),
+        row.units_percent(2).map_or(NONE.to_owned(), signed),
+        money(row.vg_cost),
+        money(row.provider_cost),
+        row.more_cost().map_or(NONE.to_owned(), |amount| more(amount, 4)),
+        row.cost_percent(2).map_or(NONE.to_owned(), signed),
+    ]
+}
+
+/// Where the difference comes from, down to what nothing explains.
+fn causes(report: &Report, printer: &mut Printer) -> Result<()> {
+    printer.line("")?;
+    if !report.causes.is_empty() {
+        printer.heading("Where the difference comes from")?;
+        let mut table = Table::new([
+            ("Cause", Align::Left),
+            ("Model", Align::Left),
+            ("Requests", Align::Right),
+            ("Units", Align::Right),
+            ("Amount", Align::Right),
+        ]);
+        for cause in &report.causes {
+            table.row(cause_cells(report, cause));
+        }
+        printer.table(&table)?;
+    }
+    let units: Vec<_> = report.rows.iter().filter(|row| !row.is_one_sided()).map(|row| (row.unit, row)).fold(
+        Vec::new(),
+        |mut units: Vec<(&ReportRow, i128)>, (unit, row)| {
+            let left = report.causes.iter().filter(|c| c.model == row.model && !c.reason.explains());
+            let left = left.map(|cause| cause.units).sum::<i128>();
+            match units.iter_mut().find(|(known, _)| known.unit == unit) {
+                Some((_, sum)) => *sum += left,
+                None => units.push((row, left)),
+            }
+            units
+        },
+    );
+    let units: Vec<_> = units
+        .into_iter()
+        .map(|(row, left)| format!("{} {}", row.units(Some(left), 0), row.unit.label()))
+        .collect();
+    let money = report.unexplained().to_fixed(6);
+    printer.line(&format!(
+        "Unexplained: {}",
+        units.into_iter().chain([format!("{money} USD")]).collect::<Vec<_>>().join(", ")
+    ))
+}
+
+fn cause_cells(report: &Report, cause: &Cause) -> [String; 5] {
+    let detail = cause.reason.detail().map_or(String::new(), |detail| format!(" ({detail})"));
+    let row = report.rows.iter().find(|row| row.model == cause.model);
+    let units = row.filter(|_| cause.units != 0).map(|row| signed(row.units(Some(cause.units), 1)));
+    [
+        format!("{}{detail}", cause.reason.words()),
+        cause.model.name.clone(),
+        cause.requests.map_or(String::new(), |requests| signed(requests.to_string())),
+        units.unwrap_or_default(),
+        more(cause.amount, 6),
+    ]
+}
+
+/// An amount with its sign: `+$0.1000`.
+fn more(amount: Money, places: u32) -> String {
+    let text = amount.to_fixed(places);
+    match text.strip_prefix('-') {
+        Some(less) => format!("-${less}"),
+        None => format!("+${text}"),
+    }
+}
+
+fn signed(number: String) -> String {
+    if number.starts_with('-') { number } else { format!("+{number}") }
+}
