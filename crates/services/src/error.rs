@@ -96,6 +96,18 @@ pub enum Error {
         /// What was asked for.
         id: i64,
     },
+    /// Corrections are for periods that are closed.
+    #[error("the period of reconciliation {id} is open: close it with `voicegw reconcile close {id}` first")]
+    PeriodIsOpen {
+        /// The reconciliation.
+        id: i64,
+    },
+    /// A bill of sums cannot be looked at request by request.
+    #[error(
+        "the bill tells no single requests: Deepgram's requests and ElevenLabs' history do, \
+         see `docs/reconcile-formats.md`"
+    )]
+    NoSingleRequests,
     /// A value of the configuration is needed whose variable is not set.
     #[error(transparent)]
     Unset(#[from] vg_core::config::Unset),
@@ -117,8 +129,12 @@ impl Error {
     /// The kind of this error.
     pub const fn kind(&self) -> Kind {
         match self {
-            Error::NotADay { .. } | Error::BackwardDays { .. } | Error::BadName { .. } => Kind::BadRequest,
+            Error::NotADay { .. }
+            | Error::BackwardDays { .. }
+            | Error::BadName { .. }
+            | Error::NoSingleRequests => Kind::BadRequest,
             Error::Off
+            | Error::PeriodIsOpen { .. }
             | Error::SecretMalformed { .. }
             | Error::NoSecretPlace
             | Error::SecretUnknown { .. } => Kind::Conflict,

@@ -9,6 +9,7 @@ mod ledger;
 mod logs;
 mod machine;
 mod prices;
+mod reconcile;
 mod serve;
 mod sessions;
 mod status;

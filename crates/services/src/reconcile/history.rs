@@ -1,8 +1,9 @@
 //! Reconciliations that were kept, and periods that are closed.
 
-use super::Report;
+use super::{Report, ReportRow};
 use crate::{Error, Ledger};
-use vg_core::UnixMicros;
+use std::ops::Add;
+use vg_core::{Money, UnixMicros};
 use vg_store::{Desk, NewReconciliation, Reconciliation};
 
 /// A reconciliation as it is kept.
@@ -13,19 +14,19 @@ pub type Kept = Reconciliation;
 /// # Errors
 /// When the store cannot be written.
 pub async fn keep(url: &str, report: &Report, made_at: UnixMicros) -> Result<Kept, Error> {
-    let total = report.total();
-    let is_billed = report.rows.iter().any(|row| row.provider_cost.is_some());
+    let sum =
+        |costs: fn(&ReportRow) -> Option<Money>| report.rows.iter().filter_map(costs).reduce(Money::add);
     let window = crate::Days::of_dates(report.first, report.last).window();
     let new = NewReconciliation {
         made_at,
         provider: report.provider.to_owned(),
         since: window.since.unwrap_or(UnixMicros(0)),
         until: window.until.unwrap_or(UnixMicros(i64::MAX)),
-        ledger_cost: total.vg_cost,
-        provider_cost: is_billed.then_some(total.provider_cost),
+        ledger_cost: sum(|row| row.vg_cost).unwrap_or(Money::ZERO),
+        provider_cost: sum(|row| row.provider_cost),
         flagged: report.flagged() as u64,
         one_sided: report.one_sided() as u64,
-        report: report.json().to_string(),
+        report: report.json(None).to_string(),
     };
     Ok(Desk::new(url)?.reconciliation_insert(&new).await?)
 }
@@ -39,6 +40,18 @@ pub async fn history(ledger: &Ledger, provider: Option<&str>, limit: u32) -> Res
         Some(reader) => Ok(reader.reconciliation_list(provider, limit).await?),
         None => Ok(Vec::new()),
     }
+}
+
+/// One that was kept.
+///
+/// # Errors
+/// [`Error::NoReconciliation`]; when the store cannot be read.
+pub async fn get(ledger: &Ledger, id: i64) -> Result<Kept, Error> {
+    let kept = match ledger.reader() {
+        Some(reader) => reader.reconciliation_get(id).await?,
+        None => None,
+    };
+    kept.ok_or(Error::NoReconciliation { id })
 }
 
 /// Closes the period of a reconciliation on it.

@@ -6,19 +6,23 @@
 
 mod causes;
 mod compare;
+mod correct;
 mod history;
 mod names;
 mod number;
 mod pricing;
 mod report;
+mod requests;
 mod side;
 #[cfg(test)]
 mod tests;
 
 pub use causes::{Cause, Reason};
 pub use compare::Model;
-pub use history::{Kept, close, history, keep};
+pub use correct::{Corrected, correct};
+pub use history::{Kept, close, get, history, keep};
 pub use report::{Report, ReportRow, Total};
+pub use requests::{Requests, Unmatched, requests};
 pub use side::Unit;
 
 use crate::{Days, Error, Ledger};

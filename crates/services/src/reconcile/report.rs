@@ -5,6 +5,7 @@ use super::{
     causes::{Cause, Reason},
     compare::{Compared, Model, Pair},
     number::quotient,
+    requests::Requests,
     side::Unit,
     zone_text,
 };
@@ -110,7 +111,7 @@ impl ReportRow {
 
     /// A number of units as reports write it.
     pub fn units(&self, count: Option<i128>, places: u32) -> String {
-        quotient(count.unwrap_or(0), self.unit.scale(), places)
+        self.unit.written(count.unwrap_or(0), places)
     }
 
     /// How many units more the provider has.
@@ -180,14 +181,13 @@ impl Report {
         Report { provider: asked.provider.id(), first, last, rows, causes, notes }
     }
 
-    /// Sums over the rows that both sides have.
-    pub fn total(&self) -> Total {
-        let mut total = Total::default();
-        for (ours, theirs) in self.rows.iter().filter_map(ReportRow::money) {
-            total.vg_cost = total.vg_cost + ours;
-            total.provider_cost = total.provider_cost + theirs;
-        }
-        total
+    /// Sums over the rows that both sides have; `None` where there is no such row.
+    pub fn total(&self) -> Option<Total> {
+        let sums = self.rows.iter().filter_map(ReportRow::money);
+        sums.map(|(vg_cost, provider_cost)| Total { vg_cost, provider_cost }).reduce(|sum, row| Total {
+            vg_cost: sum.vg_cost + row.vg_cost,
+            provider_cost: sum.provider_cost + row.provider_cost,
+        })
     }
 
     /// How many rows are too far apart.
@@ -252,8 +252,8 @@ impl Report {
         std::iter::once(header.to_owned()).chain(lines).map(|line| line + "\r\n").collect()
     }
 
-    /// As JSON.
-    pub fn json(&self) -> Value {
+    /// As JSON, with the single requests that only one side has, if those were asked for.
+    pub fn json(&self, requests: Option<&Requests>) -> Value {
         let money = |amount: Option<Money>| amount.map_or(Value::Null, |amount| json!(amount.dollars_f64()));
         let rows: Vec<_> = self
             .rows
@@ -271,6 +271,8 @@ impl Report {
                     "vg_cost": money(row.vg_cost),
                     "provider_cost": money(row.provider_cost),
                     "cost_diff_abs": money(row.more_cost()),
+                    // Text, so that no reader rounds it.
+                    "cost_diff_exact": row.more_cost().map(|amount| amount.to_string()),
                     "cost_diff_pct": number(row.cost_percent(4)),
                     "matched_in_vg": row.matched_in_vg,
                     "matched_in_provider": row.matched_in_provider,
@@ -289,16 +291,17 @@ impl Report {
             "period": {"start": self.first.to_string(), "end": self.last.to_string()},
             "rows": rows,
             "total": {
-                "vg_cost": total.vg_cost.dollars_f64(),
-                "provider_cost": total.provider_cost.dollars_f64(),
-                "diff_abs": total.more().dollars_f64(),
-                "diff_pct": number(Some(total.percent(4))),
+                "vg_cost": money(total.map(|total| total.vg_cost)),
+                "provider_cost": money(total.map(|total| total.provider_cost)),
+                "diff_abs": money(total.map(|total| total.more())),
+                "diff_pct": number(total.map(|total| total.percent(4))),
             },
             "flagged_count": self.flagged(),
             "one_sided_count": self.one_sided(),
             "causes": causes,
             "unexplained_usd": self.unexplained().to_string(),
             "notes": self.notes,
+            "requests": requests.map(Requests::json),
         })
     }
 

@@ -176,6 +176,11 @@ impl Unit {
         }
     }
 
+    /// A number of units as reports write it.
+    pub fn written(self, count: i128, places: u32) -> String {
+        super::number::quotient(count, self.scale(), places)
+    }
+
     /// How many of what [`Unit::count`] counts make one in reports.
     pub const fn scale(self) -> i128 {
         match self {

@@ -277,7 +277,7 @@ fn credits_are_worth_what_the_owner_pays_for_them() {
     let asked = Asked { usd_per_credit: Some(Money(50_000_000)), ..desk.asked() };
     let report = desk.reconcile_asked(&asked, &desk.ledger(&requests), &bill);
     let credits: u64 = requests.iter().filter_map(|request| request.usage.value(Quantity::Characters)).sum();
-    assert_eq!(report.total().provider_cost, Money(i128::from(credits) * 50_000_000));
+    assert_eq!(report.total().unwrap().provider_cost, Money(i128::from(credits) * 50_000_000));
 }
 
 #[test]

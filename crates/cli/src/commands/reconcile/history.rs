@@ -11,7 +11,7 @@ use anyhow::Result;
 use vg_core::UnixMicros;
 use vg_services::{
     Error, civil,
-    reconcile::{Kept, close as close_period, history},
+    reconcile::{Kept, close as close_period, correct as correct_period, get, history},
 };
 
 /// List the reconciliations that were kept, the newest first.
@@ -30,7 +30,7 @@ pub(super) struct HistoryArgs {
     file: ConfigFlag,
 }
 
-/// Close the period of a reconciliation.
+/// Name a reconciliation.
 #[derive(Debug, clap::Args)]
 pub(super) struct CloseArgs {
     /// The number of the reconciliation
@@ -96,6 +96,26 @@ pub(super) async fn close(args: CloseArgs, environment: &Environment, printer: &
         day(UnixMicros(kept.found.until.0 - 1)),
         kept.id
     ))?;
+    Ok(exit::DONE)
+}
+
+pub(super) async fn correct(args: CloseArgs, environment: &Environment, printer: &mut Printer) -> Result<u8> {
+    let settings = Settings::announced(args.file.config.as_deref(), environment, printer)?;
+    let Some(url) = settings.database_url.as_deref() else {
+        return Err(Error::Off).advise(|| ledger::SWITCH_ON.into());
+    };
+    let ledger = ledger::open(&settings, environment, printer).await?;
+    let kept = get(&ledger, args.id).await?;
+    let corrected = correct_period(&ledger, url, &kept).await?;
+    for (model, amount) in &corrected.booked {
+        printer.line(&format!("Booked {} USD for {model}", amount.to_fixed(6)))?;
+    }
+    for model in &corrected.left_out {
+        printer.note(&format!("note: the ledger has no line of {model} in the period, so none is corrected"));
+    }
+    if corrected.booked.is_empty() {
+        printer.line("There is nothing to correct.")?;
+    }
     Ok(exit::DONE)
 }
 

@@ -21,7 +21,7 @@ use vg_providers::{
 };
 use vg_services::{
     Days, Error, Ledger,
-    reconcile::{Asked, Report, keep, reconcile},
+    reconcile::{Asked, Report, keep, reconcile, requests},
 };
 
 /// Hold the ledger against a provider's bill, and say where the two differ and why.
@@ -57,6 +57,9 @@ pub(crate) struct Args {
     /// Only this model
     #[arg(long)]
     model: Option<String>,
+    /// Pair single requests too, where the bill tells them
+    #[arg(long)]
+    requests: bool,
     /// What to print
     #[arg(long, short, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -77,8 +80,10 @@ pub(crate) struct Args {
 enum Command {
     /// List the reconciliations that were kept
     History(history::HistoryArgs),
-    /// Close the period of a reconciliation: what is corrected later is a line of its own
+    /// Close the period of a reconciliation
     Close(history::CloseArgs),
+    /// Book what a closed period differs by, as new lines of today
+    Correct(history::CloseArgs),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, clap::ValueEnum)]
@@ -97,6 +102,7 @@ pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Pri
     match args.command {
         Some(Command::History(args)) => return history::run(args, environment, printer).await,
         Some(Command::Close(args)) => return history::close(args, environment, printer).await,
+        Some(Command::Correct(args)) => return history::correct(args, environment, printer).await,
         None => {}
     }
     let provider = provider(args.provider.as_deref().unwrap_or_default())?;
@@ -125,10 +131,17 @@ pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Pri
         usd_per_credit: billing.and_then(|billing| billing.usd_per_credit),
     };
     let report = reconcile(&ledger, &asked, &statement.rows).await?;
+    let paired = match args.requests {
+        true => Some(requests(&ledger, &asked, &statement.rows).await?),
+        false => None,
+    };
     match args.format {
-        Format::Text => show::text(&report, printer)?,
+        Format::Text => {
+            show::text(&report, printer)?;
+            paired.as_ref().map_or(Ok(()), |paired| show::requests(paired, printer))?;
+        }
         Format::Csv => printer.text(&report.csv())?,
-        Format::Json => printer.json(&report.json())?,
+        Format::Json => printer.json(&report.json(paired.as_ref()))?,
     }
     for note in statement.notes.iter().chain(&report.notes) {
         printer.note(&format!("note: {note}"));

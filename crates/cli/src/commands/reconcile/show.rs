@@ -6,7 +6,10 @@ use crate::{
 };
 use anyhow::Result;
 use vg_core::Money;
-use vg_services::reconcile::{Cause, Report, ReportRow};
+use vg_services::{
+    civil,
+    reconcile::{Cause, Report, ReportRow, Requests},
+};
 
 /// What stands where there is nothing to compare with.
 const NONE: &str = "-";
@@ -49,17 +52,15 @@ fn rows(report: &Report, printer: &mut Printer) -> Result<()> {
         let cells = cells(row, report.unit().is_none());
         if row.flagged { table.marked_row(cells) } else { table.row(cells) }
     }
-    let total = report.total();
-    table.row([
-        "Total".to_owned(),
-        String::new(),
-        String::new(),
-        String::new(),
-        amounts::dollars(Some(total.vg_cost), 4),
-        amounts::dollars(Some(total.provider_cost), 4),
-        more(total.more(), 4),
-        signed(total.percent(2)),
-    ]);
+    let sums = report.total().map_or([NONE; 4].map(str::to_owned), |total| {
+        [
+            amounts::dollars(Some(total.vg_cost), 4),
+            amounts::dollars(Some(total.provider_cost), 4),
+            more(total.more(), 4),
+            signed(total.percent(2)),
+        ]
+    });
+    table.row(["Total", "", "", ""].map(str::to_owned).into_iter().chain(sums));
     printer.table(&table)
 }
 
@@ -139,6 +140,44 @@ fn cause_cells(report: &Report, cause: &Cause) -> [String; 5] {
         units.unwrap_or_default(),
         more(cause.amount, 6),
     ]
+}
+
+/// How many single requests of a side are shown.
+const SHOWN: usize = 50;
+
+/// The requests that only one side has.
+pub(super) fn requests(requests: &Requests, printer: &mut Printer) -> Result<()> {
+    let sides = [
+        ("Only in the ledger", &requests.only_in_ledger),
+        ("Only at the provider", &requests.only_at_provider),
+    ];
+    printer.line("")?;
+    printer.line(&format!("{} on both sides", amounts::count(requests.matched, "request")))?;
+    for (heading, side) in sides.into_iter().filter(|(_, side)| !side.is_empty()) {
+        printer.heading(&format!("{heading}: {}", amounts::count(side.len() as u64, "request")))?;
+        let mut table = Table::new([
+            ("Time", Align::Left),
+            ("Model", Align::Left),
+            ("Units", Align::Right),
+            ("Cost", Align::Right),
+            ("Id", Align::Left),
+        ]);
+        for one in side.iter().take(SHOWN) {
+            let units = one.units.map(|units| one.unit.written(units, 1));
+            table.row([
+                civil(one.at).format("%Y-%m-%d %H:%M:%S").to_string(),
+                one.model.name.clone(),
+                units.map_or(NONE.to_owned(), |units| format!("{units} {}", one.unit.label())),
+                one.cost.map_or(NONE.to_owned(), |cost| amounts::dollars(Some(cost), 6)),
+                one.id.clone().unwrap_or_else(|| NONE.to_owned()),
+            ]);
+        }
+        printer.table(&table)?;
+        if side.len() > SHOWN {
+            printer.line(&format!("and {} more: `--format json` has all", side.len() - SHOWN))?;
+        }
+    }
+    Ok(())
 }
 
 /// An amount with its sign: `+$0.1000`.
