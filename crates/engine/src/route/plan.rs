@@ -13,16 +13,7 @@ impl Engine {
     /// # Errors
     /// When the model asked for leads nowhere, or no candidate at all can be called.
     pub fn plan(&self, ask: &Ask<'_>, wishes: &Wishes) -> Result<Plan, Error> {
-        let chain = match self.chain(ask) {
-            // LiveKit's clients may name a provider alone.
-            Err(Error::Model(error)) => {
-                match ask.model.and_then(|model| of_provider_alone(model, ask.modality)) {
-                    Some(model) => self.chain(&Ask { model: Some(&model), ..*ask })?,
-                    None => return Err(error.into()),
-                }
-            }
-            chain => chain?,
-        };
+        let chain = whole(ask, |ask| self.chain(ask))?;
         let mut candidates = Vec::new();
         let mut refusal = None;
         let mut add = |candidate: Result<Candidate, Error>, name: &str| match candidate {
@@ -65,16 +56,7 @@ impl Engine {
     }
 
     fn candidate(&self, ask: &Ask<'_>) -> Result<Candidate, Error> {
-        let target = match self.resolve(ask) {
-            // LiveKit's clients may name a provider alone.
-            Err(Error::Model(error)) => {
-                match ask.model.and_then(|model| of_provider_alone(model, ask.modality)) {
-                    Some(model) => self.resolve(&Ask { model: Some(&model), ..*ask })?,
-                    None => return Err(error.into()),
-                }
-            }
-            resolved => resolved?,
-        };
+        let target = whole(ask, |ask| self.resolve(ask))?;
         let clients = registry::clients(target.provider.id());
         let is_offered = match ask.modality {
             Modality::Stt => clients.stt.is_some(),
@@ -90,6 +72,20 @@ impl Engine {
 
 fn no_client(target: &Target) -> Error {
     Error::NoClient { provider: target.provider_name.to_string(), modality: target.modality }
+}
+
+/// What `find` makes of a request. LiveKit's clients may name a provider alone: where that leads nowhere, it is asked
+/// again with the provider's own model.
+fn whole<T>(ask: &Ask<'_>, find: impl Fn(&Ask<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    match find(ask) {
+        Err(Error::Model(error)) => {
+            match ask.model.and_then(|model| of_provider_alone(model, ask.modality)) {
+                Some(model) => find(&Ask { model: Some(&model), ..*ask }),
+                None => Err(error.into()),
+            }
+        }
+        found => found,
+    }
 }
 
 /// The whole model string for a provider's name, with or without a suffix.
