@@ -22,7 +22,8 @@ demo: wheel ## Build the wheel and run a conversation with no keys and no networ
 test: test-rust test-python test-compat test-local test-load ## Run the tests: Rust, Python with the newest and the oldest LiveKit, local speech, Node, a short soak
 
 # What says little of an old LiveKit that the newest does not say: left to test-all.
-LATER := test_openai_sdk.py test_gateway_trouble.py
+LATER := $(addprefix tests/python/,gateway/test_openai_sdk.py gateway/test_gateway_trouble.py test_collector.py \
+	test_matrix.py test_sim_with_plugins.py)
 # Half a minute of conversation with each stack: left to test-all too.
 STACKS := tests/python/test_stacks.py
 
@@ -34,7 +35,7 @@ test-all: test fuzz ## Run the tests, longer fuzzing, and the gateway with a Liv
 	@scripts/venv .venv-langgraph tests/python/requirements-langgraph.txt
 	@scripts/wheel install .venv-langgraph
 	@scripts/pytest .venv-langgraph tests/python/gateway/test_langgraph.py
-	@scripts/pytest .venv-lk150 $(addprefix tests/python/gateway/,$(LATER))
+	@scripts/pytest .venv-lk150 $(LATER)
 
 test-rust: setup ## Run the Rust tests
 	@echo "==> cargo test"
@@ -49,7 +50,7 @@ test-python: wheel ## Run the Python tests through the wheel, with the newest Li
 test-compat: wheel ## Run the Python tests through the wheel, with the oldest LiveKit
 	@scripts/venv .venv-lk150 tests/python/requirements-1.5.0.txt
 	@scripts/wheel install .venv-lk150
-	@scripts/pytest .venv-lk150 --ignore $(STACKS) $(foreach name,$(LATER),--ignore tests/python/gateway/$(name))
+	@scripts/pytest .venv-lk150 --ignore $(STACKS) $(addprefix --ignore ,$(LATER))
 
 test-local: wheel ## Run local speech: the real runtimes on tiny models, in a Python of their own
 	@scripts/venv .venv-local tests/python/requirements-local.txt
