@@ -37,7 +37,7 @@ pub(super) fn cell(text: &str, start: usize, delimiter: u8, index: usize) -> usi
 /// The offset of the quote that opens a cell which never ends.
 pub(super) fn unclosed_quote(text: &str, delimiter: u8) -> Option<usize> {
     // What is opened and closed makes an even number of quotes.
-    if memchr::memchr_iter(b'"', text.as_bytes()).count() % 2 == 0 {
+    if memchr::memchr_iter(b'"', text.as_bytes()).count().is_multiple_of(2) {
         return None;
     }
     let mut scan = Scan::new(text, 0, delimiter);

@@ -262,6 +262,19 @@ impl<'a> Item<'a> {
         let members = names.iter().map(|name| Cow::Owned(name.clone())).zip(items).collect();
         Ok(Record { document: self.document, start, fields: Fields::Members(members) })
     }
+
+    /// The text that it is; none for anything else.
+    pub fn text(self) -> Option<Cow<'a, str>> {
+        json::string(self.value)
+    }
+
+    /// It as a value of the record that has the array, under the array's name.
+    pub fn cell<'r>(self, record: &'r Record<'r>, name: &'r str) -> Cell<'r>
+    where
+        'a: 'r,
+    {
+        Cell { record, name, index: 0, text: self.value }
+    }
 }
 
 /// A value of a row that is there.
@@ -300,6 +313,11 @@ impl<'r> Cell<'r> {
     /// Whether it is this word, in letters of any size: `TRUE` of a spreadsheet is `true`.
     pub fn is(&self, word: &str) -> bool {
         self.text.trim_matches('"').eq_ignore_ascii_case(word)
+    }
+
+    /// Whether it is text, in JSON; in a table everything is.
+    pub fn is_text(&self) -> bool {
+        matches!(self.record.fields, Fields::Row(_)) || self.text.starts_with('"')
     }
 
     /// The texts of an array, or the one text that it is.

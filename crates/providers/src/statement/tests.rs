@@ -184,7 +184,7 @@ fn bad_documents_are_told_with_line_and_column() {
             "[{\"model\": \"a\", \"model\": \"b\"}]".into(),
             "x:1:2: an object has the member `model` twice".into(),
         ),
-        ("[{\"model\": \"a\"}, 7]".into(), "x:1:18: `7` is there; expected an object".into()),
+        ("[7, {\"model\": \"a\"}]".into(), "x:1:2: `7` is there; expected an object".into()),
     ];
     for (text, wanted) in table {
         let bad =
