@@ -180,6 +180,19 @@ impl Usage {
         self
     }
 
+    /// Whether the provider counts this as a request: some of what is billed was used, or nobody knows.
+    pub fn is_billed(&self) -> bool {
+        let billed = [
+            Quantity::InputTokens,
+            Quantity::OutputTokens,
+            Quantity::Characters,
+            Quantity::AudioNanos,
+            Quantity::OutputAudioNanos,
+        ];
+        let mut known = billed.iter().filter_map(|quantity| self.value(*quantity)).peekable();
+        known.peek().is_none() || known.any(|value| value > 0)
+    }
+
     /// The known quantities, in column order.
     pub fn iter(&self) -> impl Iterator<Item = (Quantity, Measured)> {
         Quantity::ALL.into_iter().zip(self.0).filter_map(|(quantity, slot)| slot.map(|m| (quantity, m)))

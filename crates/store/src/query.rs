@@ -185,6 +185,8 @@ pub struct UsageRow {
     pub requests: u64,
     /// How many of them have no price.
     pub unpriced: u64,
+    /// How many of them used something, or may have: those that a provider counts.
+    pub used: u64,
     /// What the priced ones cost.
     pub cost: Money,
     /// Sums of what is known, in the order of [`Quantity::ALL`]; `None` where nothing is.

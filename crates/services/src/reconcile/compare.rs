@@ -188,7 +188,7 @@ fn worth(credits: &Decimal, usd_per_credit: Money) -> Option<Money> {
 fn of_hour(row: &HourRow) -> Ours {
     let quantities = Quantities::of(row.usage.quantities);
     Ours {
-        requests: row.usage.requests,
+        requests: row.usage.used,
         quantities,
         unpriced: if row.is_unpriced { row.usage.requests } else { 0 },
         unpriced_quantities: if row.is_unpriced { quantities } else { Quantities::default() },

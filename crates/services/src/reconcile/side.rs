@@ -60,7 +60,7 @@ impl AddAssign for Quantities {
 /// What the ledger says of one model in some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ours {
-    /// Requests, unpriced ones included.
+    /// Requests that used something, unpriced ones included: a refusal is on no bill.
     pub requests: u64,
     /// What they used.
     pub quantities: Quantities,

@@ -92,6 +92,7 @@ impl Desk {
                 model_id: format!("{}/{}", self.provider.id(), request.model),
                 requests: 1,
                 unpriced: 0,
+                used: 1,
                 cost: self.price(request),
                 quantities: Quantity::ALL.map(|quantity| request.usage.value(quantity).map(i128::from)),
             },

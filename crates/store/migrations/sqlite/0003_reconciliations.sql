@@ -14,4 +14,7 @@ CREATE TABLE reconciliations (
     closed_at INTEGER
 ) STRICT;
 
+-- Requests that used something, or may have: a refusal is none, and no provider counts it.
+ALTER TABLE rollups ADD COLUMN used_count INTEGER NOT NULL DEFAULT 0;
+
 PRAGMA user_version = 3;

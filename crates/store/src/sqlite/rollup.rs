@@ -36,6 +36,7 @@ pub(super) type NewSeries = Vec<(Series, i64)>;
 pub(super) struct Sums {
     request_count: i64,
     unpriced_count: i64,
+    used_count: i64,
     cost_picos: i64,
     quantities: [Option<i64>; Quantity::COUNT],
     ttfb: Samples,
@@ -84,6 +85,7 @@ pub(super) fn sums<'a>(lines: impl Iterator<Item = &'a Line>) -> HashMap<(Series
         if line.corrects.is_none() {
             sums.request_count += 1;
             sums.unpriced_count += i64::from(cost.is_none());
+            sums.used_count += i64::from(line.usage.is_billed());
             sums.ttfb.add(line.ttfb_micros);
             sums.latency.add(line.latency_micros);
         }
@@ -122,7 +124,8 @@ impl Database {
             let (now, later) = rest.split_at(width);
             let mut arguments = SqliteArguments::default();
             for ((hour, id), sums) in now {
-                let counts = [*hour, *id, sums.request_count, sums.unpriced_count, sums.cost_picos];
+                let counts =
+                    [*hour, *id, sums.request_count, sums.unpriced_count, sums.used_count, sums.cost_picos];
                 let times = [sums.ttfb.count, sums.ttfb.micros, sums.latency.count, sums.latency.micros];
                 for count in counts.into_iter().chain(times) {
                     bind(&mut arguments, Value::Integer(count));
@@ -311,11 +314,13 @@ fn usage_by<K: Ord>(
             model_id,
             requests: 0,
             unpriced: 0,
+            used: 0,
             cost: Money::ZERO,
             quantities: [None; Quantity::COUNT],
         });
         slot.requests += row.try_get::<i64, _>("request_count")?.unsigned_abs();
         slot.unpriced += row.try_get::<i64, _>("unpriced_count")?.unsigned_abs();
+        slot.used += row.try_get::<i64, _>("used_count")?.unsigned_abs();
         slot.cost = slot.cost + Money(row.try_get::<i64, _>("cost_picos")?.into());
         for (sum, quantity) in slot.quantities.iter_mut().zip(Quantity::ALL) {
             if let Some(value) = row.try_get::<Option<i64>, _>(quantity.as_str())? {

@@ -64,6 +64,7 @@ pub(super) static ROLLUPS: LazyLock<Insert> = LazyLock::new(|| {
     let sums = [
         "request_count",
         "unpriced_count",
+        "used_count",
         "cost_picos",
         "ttfb_count",
         "ttfb_micros",
