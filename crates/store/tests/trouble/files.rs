@@ -68,7 +68,7 @@ async fn an_empty_file_and_one_without_tables_become_ours() {
         assert_eq!(writer.stats().last_error, None);
         writer.close(PATIENCE);
         assert_eq!(sqlite3(&place.database(), "PRAGMA application_id"), 0x5647_5731.to_string());
-        assert_eq!(sqlite3(&place.database(), "PRAGMA user_version"), "2");
+        assert_eq!(sqlite3(&place.database(), "PRAGMA user_version"), "3");
         assert_eq!(sqlite3(&place.database(), "PRAGMA journal_mode"), "wal");
     }
 }
