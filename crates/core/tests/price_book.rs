@@ -236,3 +236,39 @@ fn an_answer_carries_the_id_and_now_stands_in_for_a_missing_time() {
     let missing = answer(r#"{"id":null,"provider":"openai","model":"nope","today":"2026-01-01"}"#);
     assert_eq!((&missing["id"], &missing["error"]), (&Value::Null, &json!("LookupError")));
 }
+
+#[test]
+fn the_meters_of_every_model_add_up_to_its_price() {
+    let usage = |voice_class: Option<&str>| {
+        let mut usage = PriceUsage::new()
+            .with(Quantity::InputTokens, Decimal::from(412_345_u64))
+            .with(Quantity::CacheReadTokens, Decimal::from(100_000_u64))
+            .with(Quantity::CacheWriteTokens, Decimal::from(1_234_u64))
+            .with(Quantity::InputAudioTokens, Decimal::from(777_u64))
+            .with(Quantity::CacheAudioReadTokens, Decimal::from(77_u64))
+            .with(Quantity::OutputTokens, Decimal::from(4_321_u64))
+            .with(Quantity::OutputAudioTokens, Decimal::from(21_u64))
+            .with(Quantity::Characters, Decimal::from(93_u64))
+            .with(Quantity::AudioInputSeconds, "12.345".parse::<Decimal>().unwrap())
+            .with(Quantity::AudioOutputSeconds, "6.7".parse::<Decimal>().unwrap());
+        usage.voice_class = voice_class.map(Into::into);
+        usage
+    };
+    let (book, at) = (Book::embedded(), Timestamp::from_unix_microseconds(1_770_000_000_000_000));
+    let (mut priced, mut with_voice) = (0, 0);
+    for (provider, model) in book.models() {
+        let price = book.find_by_id(provider, model).unwrap();
+        for class in [None, Some("pvc"), Some("ivc")] {
+            let (usage, mut total) = (usage(class), Decimal::ZERO);
+            let meters = price.meters(&usage, at).unwrap();
+            for meter in &meters {
+                total += &(&meter.price * &meter.quantity).divided_by_power_of_ten(meter.power);
+                assert!(!meter.quantity.is_negative());
+                with_voice += usize::from(meter.voice_multiplier.is_some());
+            }
+            assert_eq!(total, price.rate(&usage, at).unwrap().total, "{provider}/{model}");
+            priced += usize::from(!meters.is_empty());
+        }
+    }
+    assert!(priced > 3_000 && with_voice > 0, "{priced} priced, {with_voice} with a voice class");
+}

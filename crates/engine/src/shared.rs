@@ -6,10 +6,9 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak},
 };
 use vg_core::{
-    AttemptId, Line, Money, Quantity, Status, UnixMicros, Usage,
+    AttemptId, Line, Money, Status, UnixMicros, Usage,
     call::Failure,
     config::{Config, env::VOICEGW_AGENT_ID},
-    decimal::Decimal,
     price::{self, Book, PriceUsage, Timestamp},
 };
 use vg_providers::client::Network;
@@ -134,7 +133,7 @@ impl Shared {
     ) -> Result<Money, String> {
         let reference = price::PriceRef { provider: Some(provider), url: None, model };
         let model_price = Book::embedded().find(&reference).map_err(|error| error.to_string())?;
-        let Some(mut billed) = billed(usage) else { return Err("no billed quantity is known".to_owned()) };
+        let Some(mut billed) = PriceUsage::of(usage) else { return Err("no billed quantity is known".to_owned()) };
         billed.voice_class = voice_class.map(Into::into);
         let rated = model_price
             .rate(&billed, Timestamp::from_unix_microseconds(at.0))
@@ -180,31 +179,4 @@ impl Shared {
     fn lock_open(&self) -> std::sync::MutexGuard<'_, HashMap<AttemptId, Weak<Attempt>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The billed quantities in the price book's terms; `None` when not one is known.
-fn billed(usage: &Usage) -> Option<PriceUsage> {
-    const TERMS: [(Quantity, price::Quantity); 8] = [
-        (Quantity::InputTokens, price::Quantity::InputTokens),
-        (Quantity::CachedInputTokens, price::Quantity::CacheReadTokens),
-        (Quantity::CacheWriteTokens, price::Quantity::CacheWriteTokens),
-        (Quantity::InputAudioTokens, price::Quantity::InputAudioTokens),
-        (Quantity::CachedAudioTokens, price::Quantity::CacheAudioReadTokens),
-        (Quantity::OutputTokens, price::Quantity::OutputTokens),
-        (Quantity::OutputAudioTokens, price::Quantity::OutputAudioTokens),
-        (Quantity::Characters, price::Quantity::Characters),
-    ];
-    let mut terms = PriceUsage::new();
-    let mut is_known = false;
-    for (quantity, term) in TERMS {
-        if let Some(value) = usage.value(quantity) {
-            terms.set(term, Decimal::from(value));
-            is_known = true;
-        }
-    }
-    if let Some(nanos) = usage.value(Quantity::AudioNanos) {
-        terms.set(price::Quantity::AudioInputSeconds, Decimal::from_scaled(nanos, 9));
-        is_known = true;
-    }
-    is_known.then_some(terms)
 }

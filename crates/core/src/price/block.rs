@@ -130,17 +130,27 @@ pub(super) struct Tier {
 }
 
 impl Rate {
-    /// The price per unit for a prompt of `input_tokens`, whichever quantity it is charged for.
+    /// The price per unit for a prompt of `input_tokens`, whichever quantity it is charged for: the length of the
+    /// prompt selects the tier of every rate, those of the output included.
     pub(super) fn price(&self, input_tokens: &Decimal) -> &Decimal {
         match self {
             Self::Flat(price) => price,
-            Self::Tiered(tiers) => tiers
-                .tiers
-                .iter()
-                .rev()
-                .find(|tier| *input_tokens > tier.start)
-                .map_or(&tiers.base, |tier| &tier.price),
+            Self::Tiered(tiers) => tiers.tier(input_tokens).map_or(&tiers.base, |tier| &tier.price),
         }
+    }
+
+    /// What the prompt must be longer than for that price; `None` for the price of the shortest ones.
+    pub(super) fn tier_start(&self, input_tokens: &Decimal) -> Option<&Decimal> {
+        match self {
+            Self::Flat(_) => None,
+            Self::Tiered(tiers) => tiers.tier(input_tokens).map(|tier| &tier.start),
+        }
+    }
+}
+
+impl Tiers {
+    fn tier(&self, input_tokens: &Decimal) -> Option<&Tier> {
+        self.tiers.iter().rev().find(|tier| *input_tokens > tier.start)
     }
 }
 

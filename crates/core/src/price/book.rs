@@ -13,7 +13,7 @@ use super::error::{BookError, PriceError};
 use super::freshness::{Freshness, Provenance};
 use super::load;
 use super::python_text::{lower, strip};
-use super::rate::{Rated, Unpriced};
+use super::rate::{Meter, Rated, Unpriced};
 use super::usage::PriceUsage;
 
 /// The router whose model names start with the id of the provider routed to.
@@ -153,6 +153,12 @@ impl Book {
         self.providers
             .iter()
             .flat_map(|provider| provider.models.iter().map(|model| (&*provider.id, &*model.id)))
+    }
+
+    /// The name of the provider with that id, as it writes itself: `ElevenLabs`.
+    #[must_use]
+    pub fn provider_name(&self, id: &str) -> Option<&str> {
+        Some(&self.provider(*self.provider_indices.get(id)?)?.name)
     }
 
     /// Resolves a reference.
@@ -310,6 +316,15 @@ impl<'book> ModelPrice<'book> {
             rated.unpriced = Unpriced::default();
         }
         Ok(rated)
+    }
+
+    /// Sets out what a usage is charged for, meter by meter: what [`ModelPrice::rate`] adds up. Meters of quantity
+    /// zero are among them.
+    ///
+    /// # Errors
+    /// Those of [`ModelPrice::rate`].
+    pub fn meters(&self, usage: &PriceUsage, at: Timestamp) -> Result<Vec<Meter>, PriceError> {
+        self.model.prices.in_force(at)?.1.meters(usage)
     }
 
     /// How far the price can be trusted on a day, by the threshold of the provider called.

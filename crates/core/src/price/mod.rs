@@ -23,5 +23,5 @@ pub use calendar::{CalendarError, Date, TimeOfDay, Timestamp};
 pub use error::{BookError, PriceError, VectorError};
 pub use explain::{ExplainedBlock, ExplainedRate, ExplainedTier, Explanation, PriceState, VoiceMultiplier};
 pub use freshness::{Confidence, Freshness, PriceOrigin, VerificationStatus};
-pub use rate::{Part, Parts, Rated, Unpriced};
+pub use rate::{Meter, Part, Parts, Rated, Unpriced};
 pub use usage::{PriceUsage, Quantity};

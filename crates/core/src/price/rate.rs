@@ -3,7 +3,7 @@
 //! The order of every multiplication and addition is that of the published price library, because each step
 //! rounds to 28 digits: reordering changes the last digit of very long quantities.
 
-use super::block::{PriceBlock, RateKind, RateKinds};
+use super::block::{PriceBlock, Rate, RateKind, RateKinds};
 use super::error::PriceError;
 use super::usage::{PriceUsage, Quantity};
 use crate::decimal::Decimal;
@@ -118,6 +118,24 @@ impl Parts {
     }
 }
 
+/// One thing a call is charged for: so much of it, at a price. The exact amounts of all meters of a call add up to
+/// its price; what a class of voice adds or takes off is in the price of what it changes.
+#[derive(Debug, Clone)]
+pub struct Meter {
+    /// What is charged; never one of the adjustments for a class of voice.
+    pub part: Part,
+    /// How much of it was used: tokens, characters, seconds, minutes or requests. Not negative.
+    pub quantity: Decimal,
+    /// What the price is for, as a power of ten: 6 for a million of them, 3 for a thousand.
+    pub power: u8,
+    /// US dollars for that many.
+    pub price: Decimal,
+    /// The prompt is longer than this many tokens, which selects the price.
+    pub above_input_tokens: Option<Decimal>,
+    /// The factor for the class of voice that is in the price.
+    pub voice_multiplier: Option<Decimal>,
+}
+
 /// A set of quantities that were used but have no rate: their cost is unknown, not zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unpriced(u16);
@@ -195,22 +213,15 @@ impl PriceBlock {
     /// Prices a usage under this block.
     pub(super) fn rate(&self, usage: &PriceUsage) -> Result<Rated<'_>, PriceError> {
         let mut parts = Parts([const { Decimal::ZERO }; Part::ALL.len()]);
-        self.rate_tokens(usage, &mut parts)?;
-        for (kind, quantity, part) in PER_THOUSAND {
-            if let (Some(rate), Some(used)) = (self.get(kind), usage.get(quantity))
-                && used.is_positive()
-            {
-                parts.set(part, (rate.price(&ZERO) * used).divided_by_power_of_ten(3));
-            }
-        }
+        let input = usage.get(Quantity::InputTokens).unwrap_or(&ZERO);
+        self.charge(usage, |part, rate, used, power| {
+            parts.set(part, (rate.price(input) * used).divided_by_power_of_ten(power));
+        })?;
         let (voice_multiplier, voice_class_unknown) = self.voice_multiplier(usage.voice_class.as_deref());
         if let Some(multiplier) = voice_multiplier {
             let excess = multiplier - &Decimal::ONE;
             parts.set(Part::VoiceClassInputAdjustment, parts.get(Part::InputKchars) * &excess);
             parts.set(Part::VoiceClassOutputAdjustment, parts.get(Part::OutputAudioKseconds) * &excess);
-        }
-        if let Some(rate) = self.get(RateKind::RequestsKcount) {
-            parts.set(Part::Requests, rate.price(&ZERO).divided_by_power_of_ten(3));
         }
         let input = parts.sum(&INPUT);
         let output = parts.sum(&OUTPUT);
@@ -231,8 +242,54 @@ impl PriceBlock {
         })
     }
 
-    /// Splits the token counts, which contain one another, into disjoint ones and prices each.
-    fn rate_tokens(&self, usage: &PriceUsage, parts: &mut Parts) -> Result<(), PriceError> {
+    /// The meters of a usage under this block, those of quantity zero included.
+    pub(super) fn meters(&self, usage: &PriceUsage) -> Result<Vec<Meter>, PriceError> {
+        let input = usage.get(Quantity::InputTokens).unwrap_or(&ZERO);
+        let (voice_multiplier, _) = self.voice_multiplier(usage.voice_class.as_deref());
+        let mut meters = Vec::new();
+        self.charge(usage, |part, rate, used, power| {
+            let factor =
+                voice_multiplier.filter(|_| matches!(part, Part::InputKchars | Part::OutputAudioKseconds));
+            let price = rate.price(input);
+            meters.push(Meter {
+                part,
+                quantity: used.clone(),
+                power,
+                price: factor.map_or_else(|| price.clone(), |factor| price * factor),
+                above_input_tokens: rate.tier_start(input).cloned(),
+                voice_multiplier: factor.cloned(),
+            });
+        })?;
+        Ok(meters)
+    }
+
+    /// Hands to `charge` everything that has a rate: what it is, the rate, how much was used, and for how many of
+    /// them the rate is, as a power of ten.
+    fn charge(
+        &self,
+        usage: &PriceUsage,
+        mut charge: impl FnMut(Part, &Rate, &Decimal, u8),
+    ) -> Result<(), PriceError> {
+        self.charge_tokens(usage, |part, rate, used| charge(part, rate, used, 6))?;
+        for (kind, quantity, part) in PER_THOUSAND {
+            if let (Some(rate), Some(used)) = (self.get(kind), usage.get(quantity))
+                && used.is_positive()
+            {
+                charge(part, rate, used, 3);
+            }
+        }
+        if let Some(rate) = self.get(RateKind::RequestsKcount) {
+            charge(Part::Requests, rate, &Decimal::ONE, 3);
+        }
+        Ok(())
+    }
+
+    /// Splits the token counts, which contain one another, into disjoint ones.
+    fn charge_tokens(
+        &self,
+        usage: &PriceUsage,
+        mut charge: impl FnMut(Part, &Rate, &Decimal),
+    ) -> Result<(), PriceError> {
         use RateKind::{
             CacheAudioReadMtok, CacheReadMtok, CacheWriteMtok, InputAudioMtok, InputMtok, OutputAudioMtok,
             OutputMtok,
@@ -288,10 +345,9 @@ impl PriceBlock {
             return Err(PriceError::OutputAudioAboveOutput);
         }
 
-        // The length of the prompt selects the tier of every rate, those of the output included.
         let mut charge = |kind, count: &Decimal, part| {
             if let Some(rate) = self.get(kind) {
-                parts.set(part, (rate.price(input) * count).divided_by_power_of_ten(6));
+                charge(part, rate, count);
             }
         };
         charge(InputMtok, &text, Part::InputTokens);

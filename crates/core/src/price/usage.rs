@@ -1,6 +1,6 @@
 //! What was used in one call, as far as prices know it.
 
-use crate::decimal::Decimal;
+use crate::{Usage, decimal::Decimal};
 
 /// Something that is counted and may be charged, in the order reports name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,6 +90,32 @@ impl PriceUsage {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The billed quantities of a ledger line in the price book's terms; `None` when not one is known.
+    #[must_use]
+    pub fn of(usage: &Usage) -> Option<Self> {
+        use crate::Quantity as Counted;
+        const TERMS: [(Counted, Quantity); 8] = [
+            (Counted::InputTokens, Quantity::InputTokens),
+            (Counted::CachedInputTokens, Quantity::CacheReadTokens),
+            (Counted::CacheWriteTokens, Quantity::CacheWriteTokens),
+            (Counted::InputAudioTokens, Quantity::InputAudioTokens),
+            (Counted::CachedAudioTokens, Quantity::CacheAudioReadTokens),
+            (Counted::OutputTokens, Quantity::OutputTokens),
+            (Counted::OutputAudioTokens, Quantity::OutputAudioTokens),
+            (Counted::Characters, Quantity::Characters),
+        ];
+        let counted = TERMS.into_iter().filter_map(|(counted, term)| {
+            usage.value(counted).map(|value| (term, Decimal::from(value)))
+        });
+        let heard = usage.value(Counted::AudioNanos);
+        let heard = heard.map(|nanos| (Quantity::AudioInputSeconds, Decimal::from_scaled(nanos, 9)));
+        let mut terms = None;
+        for (term, value) in counted.chain(heard) {
+            terms.get_or_insert_with(Self::new).set(term, value);
+        }
+        terms
     }
 
     /// Adds a quantity, replacing the one there was.
