@@ -17,7 +17,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Sum what was spent today, in a week or in a month
     Costs(costs::Args),
-    /// Export the requests of some days as CSV or JSON lines
+    /// Export the requests of some days as CSV, JSON lines, FOCUS or Parquet
     ExportCosts(export_costs::Args),
     /// Write a configuration file to start from
     Init(init::Args),

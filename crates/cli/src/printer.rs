@@ -44,6 +44,11 @@ impl Printer {
         self.err_style.colours
     }
 
+    /// Whether stdout is a terminal.
+    pub(crate) fn writes_to_a_terminal(&self) -> bool {
+        self.out_style.terminal
+    }
+
     /// Stdout itself, for what writes on its own while it runs.
     pub(crate) fn stdout(&mut self) -> &mut (dyn Write + Send) {
         &mut *self.out

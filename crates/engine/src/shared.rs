@@ -133,7 +133,9 @@ impl Shared {
     ) -> Result<Money, String> {
         let reference = price::PriceRef { provider: Some(provider), url: None, model };
         let model_price = Book::embedded().find(&reference).map_err(|error| error.to_string())?;
-        let Some(mut billed) = PriceUsage::of(usage) else { return Err("no billed quantity is known".to_owned()) };
+        let Some(mut billed) = PriceUsage::of(usage) else {
+            return Err("no billed quantity is known".to_owned());
+        };
         billed.voice_class = voice_class.map(Into::into);
         let rated = model_price
             .rate(&billed, Timestamp::from_unix_microseconds(at.0))

@@ -6,6 +6,7 @@
 pub mod budgets;
 pub mod checks;
 pub mod costs;
+pub mod csv;
 mod error;
 pub mod export;
 mod instant;

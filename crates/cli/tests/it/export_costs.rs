@@ -97,6 +97,51 @@ fn wrong_days_and_formats_exit_2() {
     for flags in ["--start 2026-02-03", "--start 2026-02-03 --end 2026-02-03 --format xml"] {
         assert_eq!(Machine::new().run(&format!("export-costs {flags}")).code, Some(2), "{flags}");
     }
+    for flags in ["--focus-version 1.2", "--billed-cost estimate --format parquet"] {
+        let outcome = Machine::new().run(&format!("export-costs {DAY} {flags}"));
+        let err = "error: `--focus-version` and `--billed-cost` go with `--format focus`\n";
+        assert_eq!(outcome, Outcome { code: Some(2), out: String::new(), err: err.into() });
+    }
+    let outcome = Machine::new().run(&format!("export-costs {DAY} --format focus --focus-version 1.3"));
+    assert!(outcome.err.contains("[possible values: 1.4, 1.2]"), "{}", outcome.err);
+}
+
+#[test]
+fn focus_is_of_the_version_asked_for_and_says_how_many_requests_have_no_price() {
+    let machine = machine(lines(FIXED));
+    let note = "note: 2 of 7 request(s) have no price. FOCUS has no word for that: their costs are 0, and \
+                `x_Unpriced` is true\n";
+    let newest = machine.run(&format!("export-costs {DAY} --format focus"));
+    assert_eq!((newest.code, newest.err.as_str()), (Some(0), note));
+    assert!(newest.out.starts_with("BilledCost,BillingAccountId,"), "{}", newest.out);
+    assert!(
+        newest.out.contains(",ServiceProviderName,") && newest.out.contains("\r\n0,deepgram,Deepgram,USD,")
+    );
+    let older = machine.run(&format!(
+        "export-costs {DAY} --format focus --focus-version 1.2 --billed-cost estimate -o focus.csv"
+    ));
+    assert_eq!((older.out.as_str(), older.err.as_str()), ("Wrote 7 record(s) to focus.csv\n", note));
+    let written = machine.read("focus.csv");
+    assert!(written.contains(",PublisherName,") && !written.contains("ServiceProviderName"), "{written}");
+    assert!(written.contains("\r\n0.00024,deepgram,Deepgram,USD,"), "{written}");
+}
+
+#[test]
+fn parquet_goes_to_a_file_or_a_pipe() {
+    let machine = machine(lines(FIXED));
+    let outcome = machine.run(&format!("export-costs {DAY} --format parquet -o month.parquet"));
+    let out = "Wrote 7 record(s) to month.parquet\n";
+    assert_eq!(outcome, Outcome { code: Some(0), out: out.into(), err: String::new() });
+    let written = std::fs::read(machine.path("month.parquet")).unwrap();
+    assert!(written.starts_with(b"PAR1") && written.ends_with(b"PAR1"));
+}
+
+#[test]
+fn a_project_that_a_spreadsheet_would_compute_is_made_harmless() {
+    let mut line = line(Modality::Tts, "cartesia/sonic-3", FIXED, 1);
+    line.project = "=1+1".into();
+    let out = machine([line]).run(&format!("export-costs {DAY}")).out;
+    assert!(out.contains(",\"'=1+1\",tts,"), "{out}");
 }
 
 #[test]

@@ -106,9 +106,9 @@ impl PriceUsage {
             (Counted::OutputAudioTokens, Quantity::OutputAudioTokens),
             (Counted::Characters, Quantity::Characters),
         ];
-        let counted = TERMS.into_iter().filter_map(|(counted, term)| {
-            usage.value(counted).map(|value| (term, Decimal::from(value)))
-        });
+        let counted = TERMS
+            .into_iter()
+            .filter_map(|(counted, term)| usage.value(counted).map(|value| (term, Decimal::from(value))));
         let heard = usage.value(Counted::AudioNanos);
         let heard = heard.map(|nanos| (Quantity::AudioInputSeconds, Decimal::from_scaled(nanos, 9)));
         let mut terms = None;

@@ -9,9 +9,26 @@ use super::{
     side::Unit,
     zone_text,
 };
+use crate::csv::Rows;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 use vg_core::{Modality, Money, config::Tolerances};
+
+/// The columns of the CSV, in order.
+const CSV_COLUMNS: [&str; 12] = [
+    "model",
+    "vg_units",
+    "provider_units",
+    "units_diff_abs",
+    "units_diff_pct",
+    "vg_cost_usd",
+    "provider_cost_usd",
+    "cost_diff_abs",
+    "cost_diff_pct",
+    "matched_in_vg",
+    "matched_in_provider",
+    "flagged",
+];
 
 /// One model.
 #[derive(Debug, Clone, PartialEq)]
@@ -226,30 +243,28 @@ impl Report {
 
     /// As CSV (RFC 4180), a row a model. What one side lacks is empty where a number would mean something else.
     pub fn csv(&self) -> String {
-        let header = "model,vg_units,provider_units,units_diff_abs,units_diff_pct,vg_cost_usd,provider_cost_usd,\
-                      cost_diff_abs,cost_diff_pct,matched_in_vg,matched_in_provider,flagged";
         let python = |truth: bool| if truth { "True" } else { "False" };
-        let lines = self.rows.iter().map(|row| {
-            let optional =
-                |count: Option<i128>| count.map_or(String::new(), |count| row.units(Some(count), 4));
-            let money = |amount: Option<Money>| amount.map_or(String::new(), |amount| amount.to_fixed(6));
-            [
-                crate::export::cell(&row.model.name).into_owned(),
-                optional(row.vg_units),
-                optional(row.provider_units),
-                optional(row.more_units()),
-                row.units_percent(4).unwrap_or_default(),
-                money(row.vg_cost),
-                money(row.provider_cost),
-                money(row.more_cost()),
-                row.cost_percent(4).unwrap_or_default(),
-                python(row.matched_in_vg).to_owned(),
-                python(row.matched_in_provider).to_owned(),
-                python(row.flagged).to_owned(),
-            ]
-            .join(",")
-        });
-        std::iter::once(header.to_owned()).chain(lines).map(|line| line + "\r\n").collect()
+        let mut rows = Rows::default();
+        CSV_COLUMNS.iter().for_each(|name| rows.text(name));
+        rows.end();
+        for row in &self.rows {
+            let units = |count: Option<i128>| count.map(|count| row.units(Some(count), 4));
+            let money = |amount: Option<Money>| amount.map(|amount| amount.to_fixed(6));
+            rows.text(&row.model.name);
+            rows.number_or_empty(units(row.vg_units));
+            rows.number_or_empty(units(row.provider_units));
+            rows.number_or_empty(units(row.more_units()));
+            rows.number_or_empty(row.units_percent(4));
+            rows.number_or_empty(money(row.vg_cost));
+            rows.number_or_empty(money(row.provider_cost));
+            rows.number_or_empty(money(row.more_cost()));
+            rows.number_or_empty(row.cost_percent(4));
+            rows.text(python(row.matched_in_vg));
+            rows.text(python(row.matched_in_provider));
+            rows.text(python(row.flagged));
+            rows.end();
+        }
+        rows.into_text()
     }
 
     /// As JSON, with the single requests that only one side has, if those were asked for.

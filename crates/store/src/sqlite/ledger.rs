@@ -232,3 +232,24 @@ pub(crate) async fn ledger_list(
         .await?;
     rows.iter().map(line).collect::<Result<_, _>>().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::{AssertSqlSafe, Connection};
+
+    #[tokio::test]
+    async fn pages_are_found_by_the_primary_key_and_never_sorted() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let schema = include_str!("../../migrations/sqlite/0001_ledger.sql");
+        sqlx::raw_sql(schema).execute(&mut connection).await.unwrap();
+        for list in [NEWEST.as_str(), OLDEST.as_str()] {
+            let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {list}")))
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
+            let steps: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+            assert_eq!(steps, ["SEARCH ledger USING PRIMARY KEY (attempt_id>? AND attempt_id<?)"]);
+        }
+    }
+}
