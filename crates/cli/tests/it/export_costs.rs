@@ -115,7 +115,7 @@ fn focus_is_of_the_version_asked_for_and_says_how_many_requests_have_no_price() 
     assert_eq!((newest.code, newest.err.as_str()), (Some(0), note));
     assert!(newest.out.starts_with("BilledCost,BillingAccountId,"), "{}", newest.out);
     assert!(
-        newest.out.contains(",ServiceProviderName,") && newest.out.contains("\r\n0,deepgram,Deepgram,USD,")
+        newest.out.contains(",ServiceProviderName,") && newest.out.contains("\r\n0.0,deepgram,Deepgram,USD,")
     );
     let older = machine.run(&format!(
         "export-costs {DAY} --format focus --focus-version 1.2 --billed-cost estimate -o focus.csv"

@@ -163,7 +163,7 @@ async fn what_cannot_be_a_column_of_focus_is_in_columns_of_ours() {
             ("ChargePeriodEnd", "2026-02-01T00:00:01Z"),
             ("x_StartedAt", "2026-01-31T23:59:59.750000Z"),
             ("x_EndedAt", "2026-02-01T00:00:00.984567Z"),
-            ("BilledCost", "0"),
+            ("BilledCost", "0.0"),
             ("ChargeClass", ""),
             ("x_Unpriced", "false"),
         ],

@@ -5,9 +5,9 @@ use super::{
     charge::{Charge, Priced},
 };
 use crate::{civil, csv::Rows};
-use chrono::{DateTime, Datelike, Months, NaiveTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use serde_json::{Map, Value};
-use vg_core::{Line, Modality, price::Book};
+use vg_core::{Line, Modality, UnixMicros, price::Book};
 
 /// A column: its name, the versions that have it, and how it is written.
 pub(super) struct Column {
@@ -43,11 +43,11 @@ pub(super) struct Attempt<'line> {
     line: &'line Line,
     /// The provider's name as it writes itself.
     provider: &'line str,
-    /// The calendar month that it began in, UTC: the first instants of it and of the next.
-    period: (DateTime<Utc>, DateTime<Utc>),
-    /// From the second it began in up to the second behind the one it ended in: FOCUS has whole seconds and an
-    /// exclusive end.
-    seconds: (DateTime<Utc>, DateTime<Utc>),
+    /// The calendar month that it began in, UTC: the first instants of it and of the next, as FOCUS writes them.
+    period: (String, String),
+    /// From the second it began in up to the second behind the one it ended in, as FOCUS writes them: in whole seconds
+    /// and with an exclusive end.
+    seconds: (String, String),
 }
 
 impl<'line> Attempt<'line> {
@@ -56,12 +56,12 @@ impl<'line> Attempt<'line> {
         let end = civil(line.ended_at.max(line.started_at)).trunc_subsecs(0) + TimeDelta::seconds(1);
         let first = start.date_naive().with_day(1).unwrap_or_else(|| start.date_naive());
         let next = first.checked_add_months(Months::new(1)).unwrap_or(first);
-        let midnight = |day: chrono::NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
+        let midnight = |day: NaiveDate| instant(day.and_time(NaiveTime::MIN).and_utc());
         Attempt {
             line,
             provider: Book::embedded().provider_name(&line.provider).unwrap_or(&line.provider),
             period: (midnight(first), midnight(next)),
-            seconds: (start, end),
+            seconds: (instant(start), instant(end)),
         }
     }
 
@@ -76,8 +76,8 @@ impl<'line> Attempt<'line> {
 }
 
 /// As FOCUS writes instants.
-fn instant(at: DateTime<Utc>) -> impl std::fmt::Display {
-    at.format("%Y-%m-%dT%H:%M:%SZ")
+fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 impl Record<'_> {
@@ -158,22 +158,23 @@ fn tags(record: &Record<'_>, rows: &mut Rows) {
 /// Every column, in order.
 pub(super) static COLUMNS: &[Column] = &[
     both("BilledCost", |record, rows| match record.billed_cost {
-        BilledCost::Zero => rows.number(0),
+        // With a point: tools that guess types would take a column of 0 for integers.
+        BilledCost::Zero => rows.number("0.0"),
         BilledCost::Estimate => rows.number(record.charge.effective_cost),
     }),
     both("BillingAccountId", account),
     both("BillingAccountName", provider),
     both("BillingCurrency", |_, rows| rows.text("USD")),
-    both("BillingPeriodEnd", |record, rows| rows.number(instant(record.line.period.1))),
-    both("BillingPeriodStart", |record, rows| rows.number(instant(record.line.period.0))),
+    both("BillingPeriodEnd", |record, rows| rows.number(&record.line.period.1)),
+    both("BillingPeriodStart", |record, rows| rows.number(&record.line.period.0)),
     both("ChargeCategory", |_, rows| rows.text("Usage")),
     both("ChargeClass", |record, rows| {
         rows.text_or_empty(record.is_correction().then_some("Correction"));
     }),
     both("ChargeDescription", |record, rows| rows.text(&record.description())),
     both("ChargeFrequency", |_, rows| rows.text("Usage-Based")),
-    both("ChargePeriodEnd", |record, rows| rows.number(instant(record.line.seconds.1))),
-    both("ChargePeriodStart", |record, rows| rows.number(instant(record.line.seconds.0))),
+    both("ChargePeriodEnd", |record, rows| rows.number(&record.line.seconds.1)),
+    both("ChargePeriodStart", |record, rows| rows.number(&record.line.seconds.0)),
     both("ConsumedQuantity", |record, rows| {
         rows.number_or_empty(record.charge.consumed.as_ref().map(|(quantity, _)| quantity));
     }),
@@ -235,6 +236,6 @@ pub(super) static COLUMNS: &[Column] = &[
 ];
 
 /// An instant to the microsecond.
-fn precise(at: vg_core::UnixMicros) -> impl std::fmt::Display {
-    civil(at).format("%Y-%m-%dT%H:%M:%S%.6fZ")
+fn precise(at: UnixMicros) -> String {
+    civil(at).to_rfc3339_opts(SecondsFormat::Micros, true)
 }
