@@ -61,7 +61,8 @@ Key                       File         Default
 providers.openai.api_key  sk-v...-key
 serve.port                81           8080
 Not in the file, so the defaults hold: models, stacks, default_project, fallbacks, failover, projects, observability, \
-cost_tracking, latency, rate_limits, dashboard, auth, ingest, retention, workers
+cost_tracking, latency, rate_limits, dashboard, auth, ingest, retention, workers, \
+reconcile
 "
             .into(),
             err: String::new(),
