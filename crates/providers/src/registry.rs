@@ -4,7 +4,7 @@ use crate::{
     anthropic, assemblyai, cartesia,
     client::Clients,
     deepgram, elevenlabs, groq, local, openai,
-    statement::{Export, Format},
+    statement::{Billing, Export, Format},
 };
 use vg_core::provider::Provider;
 
@@ -63,6 +63,11 @@ pub fn export(id: &str) -> Option<Export> {
 /// The formats of its own that are known of the provider of that type name.
 pub fn formats(id: &str) -> &'static [Format] {
     export(id).map(|export| export.formats).unwrap_or_default()
+}
+
+/// What fetches the bill of the provider of that type name; none where it has no API for it.
+pub fn billing(id: &str) -> Option<&'static dyn Billing> {
+    export(id)?.billing
 }
 
 #[cfg(test)]

@@ -51,6 +51,7 @@ pub const EXPORT: Export = Export {
             read: |document, reading| table(document, reading, console_usage),
         },
     ],
+    billing: Some(&super::fetch::AnthropicBilling),
 };
 
 const DAY: &str = "usage_date_utc";
@@ -65,12 +66,11 @@ fn pages(document: &Document, reading: &mut Reading, row: ReadRow) -> Result<(),
         let page = page?;
         let mut last = None;
         for bucket in page.objects("data")? {
-            let start = bucket.need("starting_at")?.instant()?;
-            let end = bucket.need("ending_at")?.instant()?;
-            last = last.max(Some(end));
+            let span = bucket.span("starting_at", "ending_at", |cell| cell.instant())?;
+            last = last.max(Some(span.1));
             for result in bucket.objects("results")? {
                 let row = row(&result, reading)?;
-                reading.add(Row { span: Some((start, end)), ..row });
+                reading.add(Row { span: Some(span), ..row });
             }
         }
         let has_more = page.get("has_more").is_some_and(|cell| cell.is("true"));

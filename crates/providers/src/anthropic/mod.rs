@@ -2,6 +2,7 @@
 
 mod answer;
 mod export;
+mod fetch;
 mod llm;
 mod request;
 #[cfg(feature = "sim")]

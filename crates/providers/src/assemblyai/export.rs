@@ -5,4 +5,4 @@ use crate::statement::{Columns, Export};
 
 /// What can be read of it.
 pub const EXPORT: Export =
-    Export { columns: &[Columns::SESSION_SECONDS, Columns::AUDIO_SECONDS], formats: &[] };
+    Export { columns: &[Columns::SESSION_SECONDS, Columns::AUDIO_SECONDS], formats: &[], billing: None };

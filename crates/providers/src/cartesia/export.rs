@@ -25,6 +25,7 @@ pub const EXPORT: Export = Export {
             read: |document, reading| answers(document, reading),
         },
     ],
+    billing: Some(&super::fetch::CartesiaBilling),
 };
 
 fn answers(document: &Document, reading: &mut Reading) -> Result<(), BadDocument> {
@@ -53,7 +54,7 @@ fn answers(document: &Document, reading: &mut Reading) -> Result<(), BadDocument
 
 fn bucket(bucket: &Record<'_>) -> Result<Row, BadDocument> {
     let mut row = Row::new(bucket, Kind::Usage);
-    row.span = Some((bucket.need("start_ts")?.instant()?, bucket.need("end_ts")?.instant()?));
+    row.span = Some(bucket.span("start_ts", "end_ts", |cell| cell.instant())?);
     row.credits = Some(bucket.need("credits")?.decimal()?);
     Ok(row)
 }

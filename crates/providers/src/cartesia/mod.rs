@@ -1,6 +1,7 @@
 //! Cartesia: Sonic text to speech and Ink speech to text. <https://docs.cartesia.ai>, read 2026-11.
 
 mod export;
+mod fetch;
 mod listen;
 mod options;
 #[cfg(feature = "sim")]

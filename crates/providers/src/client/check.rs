@@ -22,13 +22,7 @@ pub async fn check(
     let Some(check) = provider.check() else {
         return Err(Failure::unsupported("nothing at this provider shows whether a key works"));
     };
-    let stem = written.filter(|written| !written.is_empty()).map_or(check.origin, |url| provider.stem(url));
-    // Some are written as the address of a socket.
-    let origin = match stem.split_once("://") {
-        Some(("ws", rest)) => format!("http://{rest}"),
-        Some(("wss", rest)) => format!("https://{rest}"),
-        _ => stem.to_owned(),
-    };
+    let origin = origin(provider, check.origin, written);
     let mut request = Request::get(format!("{origin}{}", check.path));
     for (name, value) in check.headers {
         request = request.header(*name, *value);
@@ -47,6 +41,17 @@ pub async fn check(
             Ok(())
         }
         Err(failure) => Err(failure),
+    }
+}
+
+/// The origin, with an owner's prefix, of what an owner wrote as a provider's address; `own` where nothing was written.
+pub(crate) fn origin(provider: &dyn Provider, own: &str, written: Option<&str>) -> String {
+    let stem = written.filter(|written| !written.is_empty()).map_or(own, |url| provider.stem(url));
+    // Some are written as the address of a socket.
+    match stem.split_once("://") {
+        Some(("ws", rest)) => format!("http://{rest}"),
+        Some(("wss", rest)) => format!("https://{rest}"),
+        _ => stem.to_owned(),
     }
 }
 

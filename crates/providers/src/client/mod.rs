@@ -10,7 +10,9 @@ mod network;
 mod pool;
 
 pub use check::check;
+pub(crate) use check::origin;
 pub use network::{Body, Network, Socket, Words, full, full_leaving};
+pub(crate) use network::{accepted, host_of};
 pub use pool::{Lifetime, PooledSocket};
 
 use futures_util::{future::BoxFuture, stream::BoxStream};

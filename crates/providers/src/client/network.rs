@@ -146,20 +146,23 @@ impl Network {
         words: fn(&[u8]) -> Words,
     ) -> Result<Response<Incoming>, Failure> {
         let host = host_of(request.uri());
+        accepted(&host, self.answer(request, timeout).await?, timeout, words).await
+    }
+
+    /// Sends a request and waits for the head of the answer, whatever its status is.
+    ///
+    /// # Errors
+    /// No connection, or no answer within `timeout`.
+    pub async fn answer(
+        &self,
+        request: Request<Body>,
+        timeout: Duration,
+    ) -> Result<Response<Incoming>, Failure> {
+        let host = host_of(request.uri());
         let answer = tokio::time::timeout(timeout, self.http.request(request)).await;
-        let response = answer
+        answer
             .map_err(|_| Failure::timed_out(format!("{host} did not answer within {timeout:?}")))?
-            .map_err(|error| Failure::dropped(format!("no answer from {host}: {}", root_cause(&error))))?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
-        let limited = http_body_util::Limited::new(response.into_body(), REFUSAL_LIMIT).collect();
-        let body = match tokio::time::timeout(timeout, limited).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            _ => Bytes::new(),
-        };
-        Err(refusal(&host, status.as_u16(), words(&body)))
+            .map_err(|error| Failure::dropped(format!("no answer from {host}: {}", root_cause(&error))))
     }
 
     /// Opens a WebSocket. The request carries the `ws`, `wss`, `http` or `https` URL and the headers of the
@@ -261,12 +264,35 @@ fn handshake(request: Request<()>) -> Result<Request<()>, tungstenite::Error> {
     Ok(whole)
 }
 
+/// An answer of `host` that is no refusal; a refusal is read for its words first.
+///
+/// # Errors
+/// A status that is not 2xx.
+pub(crate) async fn accepted(
+    host: &str,
+    response: Response<Incoming>,
+    timeout: Duration,
+    words: fn(&[u8]) -> Words,
+) -> Result<Response<Incoming>, Failure> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let limited = http_body_util::Limited::new(response.into_body(), REFUSAL_LIMIT).collect();
+    let body = match tokio::time::timeout(timeout, limited).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        _ => Bytes::new(),
+    };
+    Err(refusal(host, status.as_u16(), words(&body)))
+}
+
 fn refusal(host: &str, status: u16, words: Words) -> Failure {
     let said = if words.message.is_empty() { "no reason given".to_owned() } else { words.message };
     Failure::refused(status, format!("{host} answered {status}: {said}")).with_code(words.code)
 }
 
-fn host_of(uri: &Uri) -> String {
+/// The host and port of an address.
+pub(crate) fn host_of(uri: &Uri) -> String {
     uri.authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default()
 }
 

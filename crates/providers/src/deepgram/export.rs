@@ -42,6 +42,7 @@ pub const EXPORT: Export = Export {
             read: requests,
         },
     ],
+    billing: Some(&super::fetch::DeepgramBilling),
 };
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -76,18 +77,21 @@ fn span(answer: &Record<'_>, grouping: &Record<'_>) -> Result<Span, BadDocument>
         Some("week") => Some(7 * DAY_MICROS),
         _ => None,
     };
-    let whole = || -> Result<Span, BadDocument> {
-        let (Some(start), Some(end)) = (answer.get("start"), answer.get("end")) else { return Ok(None) };
-        Ok(Some((start.instant()?, after(end.instant()?, DAY_MICROS))))
+    // The last day is one of them.
+    let days = |of: &Record<'_>| -> Result<Span, BadDocument> {
+        let (from, last) = of.span("start", "end", |cell| cell.instant())?;
+        Ok(Some((from, after(last, DAY_MICROS))))
     };
-    let Some(start) = grouping.get("start") else { return whole() };
-    let start = start.instant()?;
-    let units = i64::try_from(units.unwrap_or(1)).unwrap_or(1);
-    match (length, grouping.get("end")) {
-        (Some(length), _) => Ok(Some((start, after(start, length.saturating_mul(units))))),
-        // The last day is one of them.
-        (None, Some(end)) => Ok(Some((start, after(end.instant()?, DAY_MICROS)))),
-        (None, None) => whole(),
+    let has_days = |of: &Record<'_>| of.get("start").is_some() && of.get("end").is_some();
+    match (grouping.get("start"), length) {
+        (Some(start), Some(length)) => {
+            let start = start.instant()?;
+            let units = i64::try_from(units.unwrap_or(1)).unwrap_or(1);
+            Ok(Some((start, after(start, length.saturating_mul(units)))))
+        }
+        _ if has_days(grouping) => days(grouping),
+        _ if has_days(answer) => days(answer),
+        _ => Ok(None),
     }
 }
 

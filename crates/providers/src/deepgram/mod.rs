@@ -2,6 +2,7 @@
 //! speech (`/v1/speak`). <https://developers.deepgram.com>, read 2026-11.
 
 mod export;
+mod fetch;
 mod flux;
 mod listen;
 mod options;

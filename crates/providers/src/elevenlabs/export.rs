@@ -38,6 +38,7 @@ pub const EXPORT: Export = Export {
             read: history,
         },
     ],
+    billing: Some(&super::fetch::ElevenLabsBilling),
 };
 
 const DAY_MICROS: i64 = 86_400_000_000;

@@ -7,6 +7,7 @@
 //! | hearing | `/speech-to-text/realtime`, Scribe v2 Realtime | `/speech-to-text`, Scribe v1 and v2 |
 
 mod export;
+mod fetch;
 mod listen;
 mod options;
 #[cfg(feature = "sim")]

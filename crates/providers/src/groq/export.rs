@@ -8,4 +8,5 @@ use vg_core::Modality;
 pub const EXPORT: Export = Export {
     columns: &[tokens(|_| Modality::Llm), Columns::AUDIO_SECONDS, Columns::CHARACTERS],
     formats: &[],
+    billing: None,
 };

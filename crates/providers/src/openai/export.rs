@@ -52,6 +52,7 @@ pub const EXPORT: Export = Export {
             read: |document, reading| table(document, reading, usage),
         },
     ],
+    billing: Some(&super::fetch::OpenAiBilling),
 };
 
 /// All that a usage CSV of a time without usage has.
@@ -102,10 +103,7 @@ fn table(document: &Document, reading: &mut Reading, row: ReadRow) -> Result<(),
 
 fn span(record: &Record<'_>) -> Result<Option<(UnixMicros, UnixMicros)>, BadDocument> {
     const SECOND_MICROS: u32 = 1_000_000;
-    let start = record.need("start_time")?.unix(SECOND_MICROS)?;
-    let end = record.need("end_time")?;
-    let end_at = end.unix(SECOND_MICROS)?;
-    if end_at < start { Err(end.bad("an end after the start")) } else { Ok(Some((start, end_at))) }
+    record.span("start_time", "end_time", |cell| cell.unix(SECOND_MICROS)).map(Some)
 }
 
 fn account(record: &Record<'_>) -> Result<Option<String>, BadDocument> {
@@ -447,7 +445,7 @@ mod tests {
         );
         assert_eq!(
             refused(costs.replacen("1793577600", "1793491199", 1)),
-            "x:7:19: `end_time` is `1793491199`; expected an end after the start"
+            "x:7:19: `end_time` is `1793491199`; expected an end that is not before the start"
         );
         let ungrouped = r#"{"data":[{"start_time":0,"end_time":86400,"results":[{"amount":{"value":-0.06,"currency":"usd"},"line_item":null}]}]}"#;
         let statement = read("openai", &[opened("x", ungrouped)]).unwrap();

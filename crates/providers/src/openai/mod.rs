@@ -2,6 +2,7 @@
 //! read 2026-11.
 
 mod export;
+mod fetch;
 mod listen;
 mod llm;
 mod options;

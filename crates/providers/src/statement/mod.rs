@@ -5,6 +5,10 @@
 
 mod canonical;
 mod document;
+pub(crate) mod fetch;
+#[cfg(feature = "sim")]
+#[cfg(test)]
+mod fetch_tests;
 mod json;
 mod place;
 mod reading;
@@ -15,6 +19,7 @@ pub(crate) mod tests;
 pub(crate) use canonical::{Columns, tokens};
 pub(crate) use document::listed;
 pub use document::{BadDocument, Document};
+pub use fetch::{Billing, BillingCall};
 pub(crate) use reading::Reading;
 
 use crate::registry;
@@ -28,6 +33,8 @@ pub struct Export {
     pub(crate) columns: &'static [Columns],
     /// What is downloaded from it, the most particular first.
     pub(crate) formats: &'static [Format],
+    /// Fetches its bill; none where a provider has no API for it.
+    pub(crate) billing: Option<&'static dyn Billing>,
 }
 
 /// One format of a provider.
@@ -57,7 +64,7 @@ pub struct Statement {
 /// # Errors
 /// The first thing that is wrong in a document, and a document of no format that is known of this provider.
 pub fn read(provider: &str, documents: &[Document]) -> Result<Statement, BadDocument> {
-    let export = registry::export(provider).unwrap_or(Export { columns: &[], formats: &[] });
+    let export = registry::export(provider).unwrap_or(Export { columns: &[], formats: &[], billing: None });
     let mut reading = Reading::default();
     for (position, document) in documents.iter().enumerate() {
         let same = documents.iter().take(position).find(|earlier| earlier.text() == document.text());

@@ -219,6 +219,22 @@ impl<'a> Record<'a> {
         self.array(name)?.into_iter().map(|item| Record::of_object(item.document, item.value)).collect()
     }
 
+    /// From when to when it is, by two values that must be there.
+    ///
+    /// # Errors
+    /// When one is missing or no instant, or the end is before the start.
+    pub fn span(
+        &self,
+        start: &str,
+        end: &str,
+        read: impl Fn(&Cell<'_>) -> Result<UnixMicros, BadDocument>,
+    ) -> Result<(UnixMicros, UnixMicros), BadDocument> {
+        let from = read(&self.need(start)?)?;
+        let cell = self.need(end)?;
+        let to = read(&cell)?;
+        if to < from { Err(cell.bad("an end that is not before the start")) } else { Ok((from, to)) }
+    }
+
     /// The text of that name, if there is one.
     ///
     /// # Errors

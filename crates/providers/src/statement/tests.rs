@@ -240,3 +240,89 @@ fn what_is_between_two_nanoseconds_or_picodollars_is_rounded_half_even() {
         ["2 both stt `nova-3` audio_nanos=2 $0.000000000004/12", "3 both stt `nova-3` audio_nanos=1 $0.5/12"]
     );
 }
+
+/// Of each provider, the documents that are kept as samples.
+const SAMPLES: [(&str, &[&str]); 5] = [
+    (
+        "openai",
+        &[
+            OPENAI,
+            include_str!("../openai/fixtures/costs.csv"),
+            include_str!("../openai/fixtures/costs.json"),
+            include_str!("../openai/fixtures/usage.csv"),
+            include_str!("../openai/fixtures/usage_audio.json"),
+            include_str!("../openai/fixtures/usage_completions.json"),
+            r#"[{"model": "gpt-4o-mini", "input_tokens": 4e5, "output_tokens": 90000, "n_requests": 3, "cost_usd": "0.114"}]"#,
+        ],
+    ),
+    (
+        "anthropic",
+        &[
+            include_str!("../anthropic/fixtures/cost_report.json"),
+            include_str!("../anthropic/fixtures/costs.csv"),
+            include_str!("../anthropic/fixtures/tokens.csv"),
+            include_str!("../anthropic/fixtures/usage_report.json"),
+        ],
+    ),
+    (
+        "deepgram",
+        &[
+            include_str!("../deepgram/fixtures/billing_breakdown.json"),
+            include_str!("../deepgram/fixtures/requests.json"),
+            include_str!("../deepgram/fixtures/usage_breakdown.json"),
+        ],
+    ),
+    (
+        "elevenlabs",
+        &[
+            include_str!("../elevenlabs/fixtures/analytics.json"),
+            include_str!("../elevenlabs/fixtures/character_stats.json"),
+            include_str!("../elevenlabs/fixtures/history.json"),
+        ],
+    ),
+    (
+        "cartesia",
+        &[
+            include_str!("../cartesia/fixtures/credits.json"),
+            include_str!("../cartesia/fixtures/credits_by_capability.json"),
+            "model,characters,credits,n_requests,cost_usd\nsonic-3,120000,120000,95,4.8\n",
+        ],
+    ),
+];
+
+#[test]
+fn fuzzed_documents_are_read_or_refused_at_a_place_of_theirs() {
+    for (provider, samples) in SAMPLES {
+        let corpus: Vec<&[u8]> = samples.iter().map(|text| text.as_bytes()).collect();
+        vg_testkit::fuzz::fuzz(&corpus, |bytes| {
+            let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+            let opened = Document::open("x", bytes.to_vec());
+            match opened.and_then(|document| read(provider, &[document])) {
+                Ok(statement) => {
+                    for row in &statement.rows {
+                        assert!((1..=lines).contains(&row.line));
+                        assert!(row.amount_places <= Money::SCALE);
+                        assert!(row.span.is_none_or(|(from, to)| from <= to));
+                    }
+                }
+                Err(bad) => {
+                    assert!((1..=lines).contains(&bad.line) && bad.column >= 1, "{bad}");
+                    assert!(!bad.problem.is_empty());
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn no_sample_of_a_provider_is_taken_for_another_format_of_it() {
+    for (provider, samples) in SAMPLES {
+        for text in samples {
+            let document = opened("x", text);
+            let formats = registry::formats(provider).iter();
+            let names: Vec<&str> =
+                formats.filter(|format| (format.recognises)(&document)).map(|format| format.name).collect();
+            assert!(names.len() <= 1, "{provider} {names:?}");
+        }
+    }
+}
