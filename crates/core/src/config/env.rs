@@ -68,6 +68,20 @@ variables! {
     ELEVEN_API_KEY;
     /// AssemblyAI's key when the configuration has none.
     ASSEMBLYAI_API_KEY;
+    /// Deepgram's key for its bill, for `voicegw reconcile --fetch`; else `DEEPGRAM_API_KEY`.
+    DEEPGRAM_ADMIN_KEY;
+    /// OpenAI's admin key for its bill, for `voicegw reconcile --fetch`.
+    OPENAI_ADMIN_KEY;
+    /// Anthropic's admin key for its bill, for `voicegw reconcile --fetch`.
+    ANTHROPIC_ADMIN_KEY;
+    /// Another name of `ANTHROPIC_ADMIN_KEY`.
+    ANTHROPIC_ADMIN_API_KEY;
+    /// Cartesia's admin key for its bill, for `voicegw reconcile --fetch`.
+    CARTESIA_ADMIN_KEY;
+    /// Another name of `CARTESIA_ADMIN_KEY`.
+    CARTESIA_ADMIN_API_KEY;
+    /// ElevenLabs' key for its bill, for `voicegw reconcile --fetch`; else `ELEVENLABS_API_KEY`.
+    ELEVENLABS_ADMIN_KEY;
     /// Any value but nothing: no colours.
     NO_COLOR;
     /// What the libraries log to stderr; `warn` by default.
