@@ -47,6 +47,24 @@ impl Sim {
         self.order("/__script", script).await;
     }
 
+    /// Sets prices, a discount, or where days are cut, as `PUT /__tariff` takes them.
+    pub async fn tariff(&self, tariff: Value) {
+        let answer = self.ask("PUT", "/__tariff", &tariff.to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
+    /// Writes requests of the past into the books, as `POST /__history` takes them.
+    pub async fn history(&self, requests: Value) {
+        self.order("/__history", requests).await;
+    }
+
+    /// A provider's bill as it is downloaded; `query` is that of `GET /__bill/PROVIDER`.
+    pub async fn bill(&self, provider: &str, query: &str) -> String {
+        let answer = self.ask("GET", &format!("/__bill/{provider}?{query}"), "").await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body
+    }
+
     /// What was billed: the lines of `GET /__meter`.
     pub async fn meter(&self) -> Value {
         self.ask("GET", "/__meter", "").await.json()

@@ -1,12 +1,12 @@
 //! Plays Anthropic: <https://platform.claude.com/docs/en/api/messages>, read 2026-11.
 
+mod bill;
 mod check;
 mod messages;
 
 use crate::sim::{Sim, bearer, is_good, json_response};
 use axum::{
     Json, Router,
-    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -14,14 +14,20 @@ use axum::{
 use serde_json::{Value, json};
 use vg_core::Modality;
 
+pub(crate) use bill::print_bill;
+
 const PROVIDER: &str = "anthropic";
 const REQUEST_ID: &str = "request-id";
 
 pub(crate) fn router() -> Router<Sim> {
-    Router::new().route("/v1/models", get(models)).route("/v1/messages", post(messages::create))
+    Router::new()
+        .route("/v1/models", get(models))
+        .route("/v1/messages", post(messages::create))
+        .route("/v1/organizations/usage_report/messages", get(bill::usage))
+        .route("/v1/organizations/cost_report", get(bill::cost))
 }
 
-async fn models(State(sim): State<Sim>, headers: HeaderMap) -> Response {
+async fn models(sim: Sim, headers: HeaderMap) -> Response {
     if !has_key(&headers) {
         return refusal(&sim, 401);
     }

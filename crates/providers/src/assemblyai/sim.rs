@@ -6,7 +6,6 @@ mod stream;
 use crate::sim::{Sim, json_response};
 use axum::{
     Json, Router,
-    extract::State,
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -27,7 +26,7 @@ pub(crate) fn router() -> Router<Sim> {
 }
 
 /// A token for a browser, which shows that a key is good.
-async fn token(State(sim): State<Sim>, headers: HeaderMap) -> Response {
+async fn token(sim: Sim, headers: HeaderMap) -> Response {
     if !has_key(&headers) {
         return refusal(&sim, 401);
     }

@@ -1,18 +1,21 @@
 //! Plays Cartesia: <https://docs.cartesia.ai/api-reference>, read 2026-11.
 
+mod bill;
 mod listen;
 mod speak;
 
 use crate::sim::{Query, Sim, bearer, is_good, json_response};
 use axum::{
     Json, Router,
-    extract::{Query as Parameters, State},
+    extract::Query as Parameters,
     http::HeaderMap,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::json;
 use vg_core::Modality;
+
+pub(crate) use bill::print_bill;
 
 const PROVIDER: &str = "cartesia";
 const REQUEST_ID: &str = "x-request-id";
@@ -21,6 +24,7 @@ pub(crate) fn router() -> Router<Sim> {
     Router::new()
         .route("/", get(async || Json(json!({"ok": true, "version": "simulated"}))))
         .route("/voices", get(voices))
+        .route("/usage/credits", get(bill::credits))
         .route("/tts/websocket", get(speak::stream))
         .route("/tts/bytes", post(speak::bytes))
         .route("/tts/sse", post(speak::events))
@@ -30,7 +34,7 @@ pub(crate) fn router() -> Router<Sim> {
 }
 
 async fn voices(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(query): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Response {
@@ -75,7 +79,11 @@ fn refused_key(
 }
 
 fn has_key(headers: &HeaderMap, query: &Query) -> bool {
+    is_good(key(headers, query))
+}
+
+fn key<'a>(headers: &'a HeaderMap, query: &'a Query) -> Option<&'a str> {
     let header = headers.get("x-api-key").and_then(|value| value.to_str().ok());
     let token = query.get("access_token").or_else(|| query.get("api_key"));
-    is_good(header.or_else(|| bearer(headers, &["bearer"])).or(token))
+    header.or_else(|| bearer(headers, &["bearer"])).or(token)
 }

@@ -1,5 +1,6 @@
 //! Plays Deepgram: <https://developers.deepgram.com/reference>, read 2026-11.
 
+mod bill;
 mod flux;
 mod listen;
 mod speak;
@@ -8,13 +9,14 @@ mod words;
 use crate::sim::{Query, Sim, bearer, is_good, json_response};
 use axum::{
     Json, Router,
-    extract::State,
     http::{HeaderMap, HeaderValue},
     response::{IntoResponse, Response},
     routing::get,
 };
 use serde_json::json;
 use vg_core::Modality;
+
+pub(crate) use bill::print_bill;
 
 const PROVIDER: &str = "deepgram";
 const REQUEST_ID: &str = "dg-request-id";
@@ -25,6 +27,10 @@ pub(crate) fn router() -> Router<Sim> {
         .route("/v2/listen", get(flux::stream))
         .route("/v1/speak", get(speak::stream).post(speak::whole))
         .route("/v1/auth/token", get(key))
+        .route("/v1/projects", get(bill::projects))
+        .route("/v1/projects/{id}/usage/breakdown", get(bill::usage))
+        .route("/v1/projects/{id}/billing/breakdown", get(bill::billing))
+        .route("/v1/projects/{id}/requests", get(bill::requests))
         .route(
             "/v1/models",
             get(async || Json(json!({"stt": [{"name": "nova-3"}], "tts": [{"name": "asteria"}]}))),
@@ -32,7 +38,7 @@ pub(crate) fn router() -> Router<Sim> {
 }
 
 /// What a key may do.
-async fn key(State(sim): State<Sim>, headers: HeaderMap) -> Response {
+async fn key(sim: Sim, headers: HeaderMap) -> Response {
     if !has_key(&headers) {
         return refusal(&sim, 401);
     }
@@ -91,6 +97,16 @@ fn with_id(mut response: Response, id: &str) -> Response {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// The name a stream's or a recording's price is listed under: several languages at once, and recordings, have prices
+/// of their own.
+fn product(query: &Query, model: &str, is_batch: bool) -> String {
+    let family = match (model, query.get("language")) {
+        ("nova-3" | "nova-3-general", Some("multi")) => "nova-3-multilingual",
+        _ => model,
+    };
+    format!("{family}{}", if is_batch { "-batch" } else { "" })
 }
 
 fn model_of(query: &Query, otherwise: &str) -> String {

@@ -1,18 +1,20 @@
 //! Plays ElevenLabs: <https://elevenlabs.io/docs/api-reference>, read 2026-11.
 
+mod bill;
 mod listen;
 mod speak;
 
 use crate::sim::{AudioFormat, Encoding, Query, Sim, is_good, json_response};
 use axum::{
     Json, Router,
-    extract::State,
     http::HeaderMap,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::{Value, json};
 use vg_core::Modality;
+
+pub(crate) use bill::print_bill;
 
 const PROVIDER: &str = "elevenlabs";
 const REQUEST_ID: &str = "request-id";
@@ -21,7 +23,8 @@ pub(crate) fn router() -> Router<Sim> {
     Router::new()
         .route("/models", get(async || Json(json!([]))))
         .route("/user", get(user))
-        .route("/user/subscription", get(async || Json(json!({"tier": "simulated", "status": "active"}))))
+        .route("/user/subscription", get(bill::subscription))
+        .route("/workspace/analytics/query/usage-by-product-over-time", post(bill::analytics))
         .route("/text-to-speech/{voice}/multi-stream-input", get(speak::texts))
         .route("/text-to-speech/{voice}/stream", post(speak::file_of_text))
         .route("/text-to-speech/{voice}", post(speak::file_of_text))
@@ -32,7 +35,7 @@ pub(crate) fn router() -> Router<Sim> {
         .route("/speech-to-text/realtime", get(listen::stream))
 }
 
-async fn user(State(sim): State<Sim>, headers: HeaderMap) -> Response {
+async fn user(sim: Sim, headers: HeaderMap) -> Response {
     if !has_key(&headers, &Query(Vec::new())) {
         return refusal(&sim, 401);
     }
@@ -79,8 +82,12 @@ fn refused_key(
 }
 
 fn has_key(headers: &HeaderMap, query: &Query) -> bool {
+    is_good(key(headers, query))
+}
+
+fn key<'a>(headers: &'a HeaderMap, query: &'a Query) -> Option<&'a str> {
     let header = headers.get("xi-api-key").and_then(|value| value.to_str().ok());
-    is_good(header.or_else(|| query.get("authorization")).or_else(|| query.get("token")))
+    header.or_else(|| query.get("authorization")).or_else(|| query.get("token"))
 }
 
 /// How audio is written that goes by such a name, such as `pcm_16000` or `mp3_44100_128`.

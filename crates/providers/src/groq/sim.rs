@@ -8,7 +8,6 @@ use crate::sim::{
 };
 use axum::{
     Json, Router,
-    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -111,7 +110,7 @@ fn request_id(sim: &Sim) -> String {
     format!("req_{}", sim.hex_id())
 }
 
-async fn models(State(sim): State<Sim>, headers: HeaderMap) -> Response {
+async fn models(sim: Sim, headers: HeaderMap) -> Response {
     if !is_good(bearer(&headers, &["bearer"])) {
         return Groq::refusal(&sim, 401);
     }

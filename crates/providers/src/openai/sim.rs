@@ -1,5 +1,6 @@
 //! Plays OpenAI: <https://platform.openai.com/docs/api-reference>, read 2026-11.
 
+mod bill;
 mod realtime;
 mod speech;
 
@@ -10,13 +11,14 @@ use crate::sim::{
 };
 use axum::{
     Json, Router,
-    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::{Value, json};
 use vg_core::Modality;
+
+pub(crate) use bill::print_bill;
 
 const PROVIDER: &str = "openai";
 const REQUEST_ID: &str = "x-request-id";
@@ -79,10 +81,12 @@ pub(crate) fn router() -> Router<Sim> {
         .route("/chat/completions", post(chat::complete::<OpenAi>))
         .route("/audio/transcriptions", post(transcription::transcribe_file::<OpenAi>))
         .route("/audio/speech", post(speech::speech))
+        .route("/organization/costs", get(bill::costs))
+        .route("/organization/usage/{kind}", get(bill::usage))
         .route("/realtime", get(realtime::transcription))
 }
 
-async fn models(State(sim): State<Sim>, headers: HeaderMap) -> Response {
+async fn models(sim: Sim, headers: HeaderMap) -> Response {
     if !has_key(&headers) {
         return refusal(&sim, 401);
     }

@@ -1,12 +1,17 @@
 //! The simulator's own addresses: what was billed, which faults are ordered, what the script says.
 
-use super::Sim;
+use super::{
+    Query, Sim,
+    bill::{self, Bill},
+    provider_named,
+};
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::State,
-    http::StatusCode,
-    routing::{get, post},
+    extract::{Path, Query as Parameters, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post, put},
 };
 use serde_json::{Value, json};
 
@@ -19,6 +24,9 @@ pub(super) fn router() -> Router<Sim> {
         .route("/__faults", post(order_faults).get(faults))
         .route("/__script", post(load_script))
         .route("/__reset", post(reset))
+        .route("/__tariff", put(set_tariff).get(tariff))
+        .route("/__history", post(load_history))
+        .route("/__bill/{provider}", get(print_bill))
 }
 
 async fn meter(State(sim): State<Sim>) -> Json<Value> {
@@ -39,6 +47,33 @@ async fn order_faults(State(sim): State<Sim>, body: Bytes) -> Answer {
 
 async fn load_script(State(sim): State<Sim>, body: Bytes) -> Answer {
     answer(sim.script().load(&body))
+}
+
+async fn set_tariff(State(sim): State<Sim>, body: Bytes) -> Answer {
+    answer(sim.tariff().set(&body))
+}
+
+async fn tariff(State(sim): State<Sim>) -> Json<Value> {
+    Json(sim.tariff().shown())
+}
+
+async fn load_history(State(sim): State<Sim>, body: Bytes) -> Answer {
+    answer(bill::load(&sim, &body))
+}
+
+async fn print_bill(
+    State(sim): State<Sim>,
+    Path(provider): Path<String>,
+    Parameters(query): Parameters<Vec<(String, String)>>,
+) -> Response {
+    let Some(provider) = provider_named(&provider) else {
+        return answer(Err(format!("no provider `{provider}` is simulated"))).into_response();
+    };
+    match sim.with_accounts(provider, |accounts| bill::print(accounts, &Query(query))) {
+        Ok(Bill::Csv(text)) => ([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response(),
+        Ok(Bill::Json(bill)) => Json(bill).into_response(),
+        Err(problem) => answer(Err(problem)).into_response(),
+    }
 }
 
 async fn reset(State(sim): State<Sim>) -> Answer {

@@ -41,13 +41,25 @@ const SERVED: &[(&str, &[Modality], &[Modality])] = &[
     ("whisper", &[Modality::Stt], &[]),
 ];
 
-/// One order: the next `times` requests of a provider's modality fail in the same way.
+/// The providers with a billing API.
+const BILLED: [&str; 5] = ["anthropic", "cartesia", "deepgram", "elevenlabs", "openai"];
+
+/// What an order calls a billing API, beside the modalities.
+const BILLING: &str = "billing";
+
+/// The name of a provider that is simulated.
+pub(crate) fn provider_named(name: &str) -> Option<&'static str> {
+    SERVED.iter().map(|(provider, _, _)| *provider).find(|provider| *provider == name)
+}
+
+/// One order: the next `times` requests of a provider's modality, or to its billing API, fail in the same way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FaultOrder {
     provider: String,
+    /// None for the billing API.
     #[serde(deserialize_with = "read_modality", serialize_with = "write_modality")]
-    modality: Modality,
+    modality: Option<Modality>,
     kind: FaultKind,
     #[serde(default)]
     after_units: u64,
@@ -82,12 +94,15 @@ fn once() -> u64 {
     1
 }
 
-fn read_modality<'de, D: Deserializer<'de>>(reader: D) -> Result<Modality, D::Error> {
-    String::deserialize(reader)?.parse().map_err(serde::de::Error::custom)
+fn read_modality<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Modality>, D::Error> {
+    match String::deserialize(reader)?.as_str() {
+        BILLING => Ok(None),
+        modality => modality.parse().map(Some).map_err(serde::de::Error::custom),
+    }
 }
 
-fn write_modality<S: Serializer>(modality: &Modality, writer: S) -> Result<S::Ok, S::Error> {
-    writer.serialize_str(modality.as_str())
+fn write_modality<S: Serializer>(modality: &Option<Modality>, writer: S) -> Result<S::Ok, S::Error> {
+    writer.serialize_str(modality.map_or(BILLING, |modality| modality.as_str()))
 }
 
 /// The orders still to be carried out, oldest first.
@@ -112,12 +127,18 @@ impl FaultPlan {
 
     /// The fault of the next request, used up once.
     pub(crate) fn take(&mut self, provider: &str, modality: Modality) -> Option<Fault> {
-        self.take_first(|order| order.provider == provider && order.modality == modality)
+        self.take_first(|order| order.provider == provider && order.modality == Some(modality))
+    }
+
+    /// The fault of the next request to a provider's billing API, used up once.
+    pub(crate) fn take_billing(&mut self, provider: &str) -> Option<Fault> {
+        self.take_first(|order| order.provider == provider && order.modality.is_none())
     }
 
     /// The same, if it is a refusal.
     pub(crate) fn take_status(&mut self, provider: &str, modality: Modality) -> Option<Fault> {
-        let first = self.0.iter().find(|order| order.provider == provider && order.modality == modality)?;
+        let first =
+            self.0.iter().find(|order| order.provider == provider && order.modality == Some(modality))?;
         if first.kind == FaultKind::Status { self.take(provider, modality) } else { None }
     }
 
@@ -142,9 +163,15 @@ fn check(order: &FaultOrder) -> Result<(), String> {
             names.join("`, `")
         ));
     };
-    let (provider, modality) = (&order.provider, order.modality);
-    if !modalities.contains(&modality) {
-        return Err(format!("`{provider}` has no `{modality}`"));
+    let provider = &order.provider;
+    match order.modality {
+        Some(modality) if !modalities.contains(&modality) => {
+            return Err(format!("`{provider}` has no `{modality}`"));
+        }
+        None if !BILLED.contains(&provider.as_str()) => {
+            return Err(format!("`{provider}` has no billing API"));
+        }
+        _ => {}
     }
     if order.times == 0 {
         return Err("`times` must be at least 1".to_owned());
@@ -153,9 +180,14 @@ fn check(order: &FaultOrder) -> Result<(), String> {
         (FaultKind::Status, Some(status)) if !(400..=599).contains(&status) => {
             Err(format!("`value` of a `status` fault is a status from 400 to 599, not {status}"))
         }
-        (FaultKind::NoUsage, _) if !told.contains(&modality) => {
-            Err(format!("`{provider}` never reports usage for `{modality}`, so there is none to leave out"))
-        }
-        _ => Ok(()),
+        _ => match (order.kind, order.modality) {
+            (FaultKind::NoUsage, Some(modality)) if !told.contains(&modality) => Err(format!(
+                "`{provider}` never reports usage for `{modality}`, so there is none to leave out"
+            )),
+            (FaultKind::Stall | FaultKind::ErrorFrame | FaultKind::NoUsage, None) => {
+                Err("a billing API fails with `status`, `drop`, `malformed` or `slow`".to_owned())
+            }
+            _ => Ok(()),
+        },
     }
 }

@@ -1,18 +1,19 @@
 //! What the simulated providers would bill: counted as it is served, per provider, model and modality.
 
-use super::{Fault, FaultKind, Sim};
-use serde::Serialize;
-use std::{
-    collections::{BTreeMap, VecDeque},
-    ops::AddAssign,
-    time::Instant,
+use super::{
+    Fault, FaultKind, Sim,
+    bill::{Books, ENTRIES_KEPT, Entry, Line, Tally},
 };
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+use std::{collections::BTreeMap, ops::AddAssign, sync::Arc, time::Instant};
 use vg_core::Modality;
 
 /// Audio time is kept in flicks, 1/705,600,000 s: one sample at any usual rate is a whole number of them.
 pub(crate) const FLICKS_PER_SECOND: u64 = 705_600_000;
 
-const RECORDS_KEPT: usize = 10_000;
+/// How many single requests `GET /__requests` shows.
+const REQUESTS_SHOWN: usize = 10_000;
 
 /// Quantities served, all of them whole numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,6 +38,24 @@ pub(crate) struct Counts {
     pub audio_flicks: u64,
     /// How long sockets were open, in microseconds.
     pub session_micros: u64,
+}
+
+impl Counts {
+    /// As many of each as that many requests have.
+    fn times(self, requests: u64) -> Counts {
+        Counts {
+            input_tokens: self.input_tokens * requests,
+            cached_input_tokens: self.cached_input_tokens * requests,
+            cache_write_tokens: self.cache_write_tokens * requests,
+            output_tokens: self.output_tokens * requests,
+            input_audio_tokens: self.input_audio_tokens * requests,
+            output_audio_tokens: self.output_audio_tokens * requests,
+            characters: self.characters * requests,
+            sent_characters: self.sent_characters * requests,
+            audio_flicks: self.audio_flicks * requests,
+            session_micros: self.session_micros * requests,
+        }
+    }
 }
 
 impl AddAssign for Counts {
@@ -125,16 +144,12 @@ pub(crate) struct ShownRequest {
     model: String,
     modality: &'static str,
     outcome: &'static str,
+    request_id: String,
+    api_key_id: String,
+    started_at: String,
+    ended_at: String,
     #[serde(flatten)]
     counts: ShownCounts,
-}
-
-#[derive(Debug)]
-struct Record {
-    number: u64,
-    key: Key,
-    outcome: &'static str,
-    counts: Counts,
 }
 
 /// All that was billed since the last reset.
@@ -144,7 +159,7 @@ pub(crate) struct Meter {
     epoch: u64,
     next_number: u64,
     rows: BTreeMap<Key, Row>,
-    ended: VecDeque<Record>,
+    books: Books,
 }
 
 impl Meter {
@@ -152,12 +167,51 @@ impl Meter {
         *self = Meter { epoch: self.epoch + 1, ..Meter::default() };
     }
 
-    pub(crate) fn refuse(&mut self, provider: &'static str, modality: Modality, model: &str) {
-        let key = Key { provider, model: model.to_owned(), modality };
-        self.rows.entry(key.clone()).or_default().refused += 1;
+    /// What was served, for bills.
+    pub(crate) fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// Books a request that was turned away.
+    pub(super) fn refuse(&mut self, line: Line, now: DateTime<Utc>) {
+        let key = Key { provider: line.provider, model: line.model.clone(), modality: line.modality };
+        self.rows.entry(key).or_default().refused += 1;
         self.next_number += 1;
-        let number = self.next_number;
-        self.keep(Record { number, key, outcome: "refused", counts: Counts::default() });
+        let line = self.books.line(line);
+        self.books.keep(Entry {
+            number: self.next_number,
+            line,
+            outcome: "refused",
+            counts: Counts::default(),
+            started: now,
+            ended: now,
+            request_id: String::new(),
+        });
+    }
+
+    /// Books `n` requests of the past that are alike; `id` gives each its id.
+    pub(crate) fn remember(
+        &mut self,
+        line: Line,
+        counts: Counts,
+        (started, ended): (DateTime<Utc>, DateTime<Utc>),
+        n: u64,
+        id: impl Fn() -> String,
+    ) {
+        let key = Key { provider: line.provider, model: line.model.clone(), modality: line.modality };
+        let row = self.rows.entry(key).or_default();
+        row.requests += n;
+        let line = self.books.line(line);
+        let all = counts.times(n);
+        row.counts += all;
+        self.books.book(started, &line, Tally { requests: n, counts: all });
+        // Those that the others would push out at once need not be written down.
+        self.next_number += n.saturating_sub(ENTRIES_KEPT);
+        for _ in 0..n.min(ENTRIES_KEPT) {
+            self.next_number += 1;
+            let (number, line, request_id) = (self.next_number, Arc::clone(&line), id());
+            self.books.keep(Entry { number, line, outcome: "complete", counts, started, ended, request_id });
+        }
     }
 
     pub(crate) fn rows(&self) -> Vec<ShownRow> {
@@ -176,24 +230,24 @@ impl Meter {
 
     /// The requests that have ended, oldest first; the latest ten thousand.
     pub(crate) fn requests(&self) -> Vec<ShownRequest> {
-        self.ended
-            .iter()
-            .map(|record| ShownRequest {
-                number: record.number,
-                provider: record.key.provider,
-                model: record.key.model.clone(),
-                modality: record.key.modality.as_str(),
-                outcome: record.outcome,
-                counts: record.counts.into(),
+        let written = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Micros, true);
+        let entries = self.books.entries();
+        let too_many = entries.len().saturating_sub(REQUESTS_SHOWN);
+        entries
+            .skip(too_many)
+            .map(|entry| ShownRequest {
+                number: entry.number,
+                provider: entry.line.provider,
+                model: entry.line.model.clone(),
+                modality: entry.line.modality.as_str(),
+                outcome: entry.outcome,
+                request_id: entry.request_id.clone(),
+                api_key_id: entry.line.api_key.clone(),
+                started_at: written(entry.started),
+                ended_at: written(entry.ended),
+                counts: entry.counts.into(),
             })
             .collect()
-    }
-
-    fn keep(&mut self, record: Record) {
-        if self.ended.len() == RECORDS_KEPT {
-            self.ended.pop_front();
-        }
-        self.ended.push_back(record);
     }
 
     fn add(&mut self, epoch: u64, key: &Key, counts: Counts) {
@@ -213,6 +267,10 @@ pub(crate) struct Ticket {
     reports_usage: bool,
     outcome: &'static str,
     counts: Counts,
+    started: DateTime<Utc>,
+    request_id: String,
+    product: Option<String>,
+    is_batch: bool,
 }
 
 impl Ticket {
@@ -232,7 +290,35 @@ impl Ticket {
         };
         let reports_usage = !fault.is_some_and(|fault| fault.kind == FaultKind::NoUsage);
         let fault = fault.filter(|fault| fault.kind != FaultKind::NoUsage);
-        Ticket { sim, key, epoch, number, fault, reports_usage, outcome: "cut", counts: Counts::default() }
+        Ticket {
+            key,
+            epoch,
+            number,
+            fault,
+            reports_usage,
+            outcome: "cut",
+            counts: Counts::default(),
+            started: sim.now(),
+            request_id: String::new(),
+            product: None,
+            is_batch: false,
+            sim,
+        }
+    }
+
+    /// Names the request as the client is told.
+    pub(crate) fn name(&mut self, request_id: &str) {
+        request_id.clone_into(&mut self.request_id);
+    }
+
+    /// Bills the request under the name its price is listed under, where that is not the model's.
+    pub(crate) fn bill_as(&mut self, product: impl Into<String>) {
+        self.product = Some(product.into());
+    }
+
+    /// Marks the request as one for a whole recording.
+    pub(crate) fn is_for_a_recording(&mut self) {
+        self.is_batch = true;
     }
 
     /// Bills `counts`.
@@ -280,11 +366,17 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let record =
-            Record { number: self.number, key: self.key.clone(), outcome: self.outcome, counts: self.counts };
+        let (number, outcome, counts, started) = (self.number, self.outcome, self.counts, self.started);
+        let ended = self.sim.now();
+        let line = self.sim.line(self.key.provider, self.key.modality, &self.key.model);
+        let product = self.product.take().unwrap_or(line.product);
+        let line = Line { product, is_batch: self.is_batch, ..line };
+        let request_id = std::mem::take(&mut self.request_id);
         let mut meter = self.sim.meter();
         if meter.epoch == self.epoch {
-            meter.keep(record);
+            let line = meter.books.line(line);
+            meter.books.book(started, &line, Tally { requests: 1, counts });
+            meter.books.keep(Entry { number, line, outcome, counts, started, ended, request_id });
         }
     }
 }

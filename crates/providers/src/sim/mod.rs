@@ -6,6 +6,7 @@
 //! the simulators are the other side of the invoice.
 
 mod admin;
+pub(crate) mod bill;
 mod faults;
 mod gate;
 mod listen;
@@ -24,7 +25,7 @@ mod speak;
 mod tests;
 mod tokens;
 
-pub(crate) use faults::{Fault, FaultKind};
+pub(crate) use faults::{Fault, FaultKind, provider_named};
 pub(crate) use listen::{Dialect, Heard, Listening, Utterance, listen, transcribe};
 pub(crate) use meter::{Counts, FLICKS_PER_SECOND, SocketClock, Ticket, seconds};
 pub(crate) use outbox::Outbox;
@@ -35,7 +36,14 @@ pub(crate) use sound::{AudioFormat, Encoding, MILLIS_PER_CHARACTER, Wav};
 pub(crate) use speak::{Asked, Sound, Speech, Tongue, speak};
 pub(crate) use tokens::{count, encode, list, pieces, text};
 
-use axum::{Router, serve::ListenerExt};
+use axum::{
+    Router,
+    extract::FromRequestParts,
+    http::{StatusCode, request::Parts},
+    serve::ListenerExt,
+};
+use bill::{Accounts, Tariff};
+use chrono::{DateTime, Utc};
 use faults::FaultPlan;
 use meter::Meter;
 use script::Script;
@@ -113,15 +121,29 @@ fn router(sim: Sim) -> Router {
         .with_state(sim)
 }
 
-/// The simulated providers' shared state; clones share it.
+/// The simulated providers' shared state, and who asks for something; clones share it.
 #[derive(Clone)]
-pub(crate) struct Sim(Arc<State>);
+pub(crate) struct Sim {
+    state: Arc<State>,
+    /// The id of the key that the request shows; empty without one.
+    asker: Arc<str>,
+}
+
+impl FromRequestParts<Sim> for Sim {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, sim: &Sim) -> Result<Sim, StatusCode> {
+        let asker = request::key_of(parts).map(|key| format!("key_{:016x}", script::hash(0, &key)));
+        Ok(Sim { state: Arc::clone(&sim.state), asker: asker.unwrap_or_default().into() })
+    }
+}
 
 struct State {
     seed: u64,
     pace: f64,
     next_id: AtomicU64,
     meter: Mutex<Meter>,
+    tariff: Mutex<Tariff>,
     faults: Mutex<FaultPlan>,
     script: Mutex<Script>,
     prompt_cache: Mutex<PromptCache>,
@@ -129,15 +151,17 @@ struct State {
 
 impl Sim {
     fn new(seed: u64, pace: f64) -> Sim {
-        Sim(Arc::new(State {
+        let state = State {
             seed,
             pace: if pace.is_finite() { pace.max(0.0) } else { 1.0 },
             next_id: AtomicU64::new(1),
             meter: Mutex::new(Meter::default()),
+            tariff: Mutex::new(Tariff::new()),
             faults: Mutex::new(FaultPlan::default()),
             script: Mutex::new(Script::new(seed)),
             prompt_cache: Mutex::new(PromptCache::default()),
-        }))
+        };
+        Sim { state: Arc::new(state), asker: Arc::default() }
     }
 
     /// Accepts one request, or says with which status an ordered fault refuses it. An accepted request carries
@@ -167,27 +191,62 @@ impl Sim {
 
     /// Books a request that was answered with an error status and is not billed.
     pub(crate) fn refuse(&self, provider: &'static str, modality: Modality, model: &str) {
-        self.meter().refuse(provider, modality, model);
+        let (line, now) = (self.line(provider, modality, model), self.now());
+        self.meter().refuse(line, now);
     }
 
-    /// Forgets all that was metered, ordered and scripted.
+    /// The time of day, for whatever is simulated.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+
+    /// The id of the key that asks.
+    pub(crate) fn asker(&self) -> &str {
+        &self.asker
+    }
+
+    /// Reads a provider's books with the tariff in hand.
+    pub(crate) fn with_accounts<T>(
+        &self,
+        provider: &'static str,
+        read: impl FnOnce(&Accounts<'_>) -> T,
+    ) -> T {
+        let now = self.now();
+        let (meter, tariff) = (self.meter(), self.tariff());
+        read(&Accounts { provider, books: meter.books(), tariff: &tariff, now })
+    }
+
+    /// What a request for a model is billed as, unless more is known of it.
+    fn line(&self, provider: &'static str, modality: Modality, model: &str) -> bill::Line {
+        bill::Line {
+            provider,
+            modality,
+            model: model.to_owned(),
+            product: model.to_owned(),
+            is_batch: false,
+            api_key: self.asker.to_string(),
+        }
+    }
+
+    /// Forgets all that was metered, priced, ordered and scripted.
     fn reset(&self) {
         self.meter().clear();
+        *self.tariff() = Tariff::new();
         self.faults().clear();
-        *self.script() = Script::new(self.0.seed);
+        *self.script() = Script::new(self.state.seed);
         *self.prompt_cache() = PromptCache::default();
-        self.0.next_id.store(1, Ordering::Relaxed);
+        self.state.next_id.store(1, Ordering::Relaxed);
     }
 
     /// How long `millis` of the provider's time last here.
     pub(crate) fn paced(&self, millis: f64) -> Duration {
-        Duration::try_from_secs_f64(millis * self.0.pace / 1000.0).unwrap_or_default()
+        Duration::try_from_secs_f64(millis * self.state.pace / 1000.0).unwrap_or_default()
     }
 
     /// A fresh id, 32 hexadecimal digits, decided by the seed and the number of ids before it.
     pub(crate) fn hex_id(&self) -> String {
-        let number = self.0.next_id.fetch_add(1, Ordering::Relaxed);
-        let high = script::mix(self.0.seed ^ number.rotate_left(32));
+        let number = self.state.next_id.fetch_add(1, Ordering::Relaxed);
+        let high = script::mix(self.state.seed ^ number.rotate_left(32));
         format!("{high:016x}{:016x}", script::mix(high ^ number))
     }
 
@@ -206,22 +265,26 @@ impl Sim {
 
     /// A number decided by the seed and `text`.
     pub(crate) fn draw(&self, text: &str) -> u64 {
-        text.bytes().fold(script::mix(self.0.seed), |hash, byte| script::mix(hash ^ u64::from(byte)))
+        script::hash(self.state.seed, text)
     }
 
     pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
-        self.0.script.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn prompt_cache(&self) -> MutexGuard<'_, PromptCache> {
-        self.0.prompt_cache.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.prompt_cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn meter(&self) -> MutexGuard<'_, Meter> {
-        self.0.meter.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.meter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tariff(&self) -> MutexGuard<'_, Tariff> {
+        self.state.tariff.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn faults(&self) -> MutexGuard<'_, FaultPlan> {
-        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -114,6 +114,14 @@ impl Playback {
         Some(Ok(step.bytes))
     }
 
+    /// Books the request under the id that its answer tells.
+    fn name_request(&mut self, headers: &HeaderMap) {
+        let ids = ["x-request-id", "request-id", "dg-request-id"];
+        if let Some(id) = ids.iter().find_map(|name| headers.get(*name)?.to_str().ok()) {
+            self.ticket.name(id);
+        }
+    }
+
     async fn hang_up(&mut self) -> io::Result<Bytes> {
         // Lets the server write what was given to it: a cut must not take back what was sent before it.
         tokio::task::yield_now().await;
@@ -124,6 +132,7 @@ impl Playback {
 
     /// Streams the answer. The headers leave with the first piece, as they do at the real providers.
     pub(crate) async fn stream(mut self, content_type: &'static str, headers: HeaderMap) -> Response {
+        self.name_request(&headers);
         let first = self.next().await;
         let rest = futures_util::stream::unfold((first, self), |(ready, mut playback)| async move {
             let item = match ready {
@@ -140,6 +149,7 @@ impl Playback {
 
     /// Plays everything and gives it as one body with `status` 200; a fault in it spoils all of it.
     pub(crate) async fn whole(mut self, content_type: &'static str, headers: HeaderMap) -> Response {
+        self.name_request(&headers);
         let mut body = Vec::new();
         let error = self.error_frame.clone();
         let mut status = StatusCode::OK;

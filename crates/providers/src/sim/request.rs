@@ -1,7 +1,8 @@
 //! Reading a request the way all simulated providers do.
 
 use axum::{
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    extract::Query as Parameters,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::Response,
 };
 
@@ -26,6 +27,20 @@ pub(crate) fn bearer<'a>(headers: &'a HeaderMap, schemes: &[&str]) -> Option<&'a
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, key) = value.trim().split_once(' ')?;
     schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme)).then(|| key.trim())
+}
+
+/// The key that a request shows, in any of the places where providers look for one.
+pub(super) fn key_of(parts: &Parts) -> Option<String> {
+    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let last = |value: &str| value.rsplit([' ', ',']).next().map(str::to_owned);
+    for name in ["x-api-key", "xi-api-key", "authorization", "sec-websocket-protocol"] {
+        if let Some(key) = header(name).and_then(|value| last(value.trim())) {
+            return Some(key);
+        }
+    }
+    let Parameters(query) = Parameters::<Vec<(String, String)>>::try_from_uri(&parts.uri).ok()?;
+    let names = ["token", "access_token", "api_key", "authorization"];
+    query.into_iter().find(|(name, _)| names.contains(&name.as_str())).map(|(_, key)| key)
 }
 
 /// Whether a key is one: any but `invalid`.

@@ -51,6 +51,11 @@ pub(crate) fn mix(seed: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// A number decided by a seed and a text.
+pub(crate) fn hash(seed: u64, text: &str) -> u64 {
+    text.bytes().fold(mix(seed), |hash, byte| mix(hash ^ u64::from(byte)))
+}
+
 /// A function call the model makes instead of speaking.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -2,7 +2,7 @@
 
 use super::{PROVIDER, answer_headers, bad_request, check, error_body, refusal, refused_key};
 use crate::sim::{Counts, Playback, Reply, Sim, Step, count, encode, list, pieces, text};
-use axum::{body::Bytes, extract::State, http::HeaderMap, response::Response};
+use axum::{body::Bytes, http::HeaderMap, response::Response};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use vg_core::Modality;
@@ -12,7 +12,7 @@ const TOKEN_MILLIS: f64 = 15.0;
 /// What the API counts as made when an answer begins. A client that adds it to the last count has counted it twice.
 const FIRST_TOKENS: u64 = 2;
 
-pub(super) async fn create(State(sim): State<Sim>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn create(sim: Sim, headers: HeaderMap, body: Bytes) -> Response {
     let body: Value = match serde_json::from_slice(&body) {
         Ok(body) => body,
         Err(error) => return bad_request(&sim, &format!("the body is not JSON: {error}")),

@@ -7,7 +7,7 @@ use crate::sim::{
 use axum::{
     Extension, Json,
     body::{Body, Bytes},
-    extract::{Path, State},
+    extract::Path,
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
@@ -51,7 +51,7 @@ impl Jobs {
 }
 
 pub(super) async fn upload(
-    State(sim): State<Sim>,
+    sim: Sim,
     Extension(jobs): Extension<Jobs>,
     headers: HeaderMap,
     body: Bytes,
@@ -66,7 +66,7 @@ pub(super) async fn upload(
 }
 
 pub(super) async fn submit(
-    State(sim): State<Sim>,
+    sim: Sim,
     Extension(jobs): Extension<Jobs>,
     headers: HeaderMap,
     Json(body): Json<Value>,
@@ -80,6 +80,8 @@ pub(super) async fn submit(
         Err(status) => return refusal(&sim, status),
     };
     let id = sim.uuid();
+    ticket.name(&id);
+    ticket.is_for_a_recording();
     let file = jobs.state().uploads.remove(text(&body, "audio_url"));
     let fault = ticket.strike(u64::MAX);
     let kind = fault.map(|fault| fault.kind);
@@ -131,7 +133,7 @@ pub(super) async fn submit(
 }
 
 pub(super) async fn look(
-    State(sim): State<Sim>,
+    sim: Sim,
     Extension(jobs): Extension<Jobs>,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -150,7 +152,7 @@ pub(super) async fn look(
 }
 
 /// The transcripts there are, which shows that a key is good.
-pub(super) async fn list(State(sim): State<Sim>, headers: HeaderMap) -> Response {
+pub(super) async fn list(sim: Sim, headers: HeaderMap) -> Response {
     if !has_key(&headers) {
         return refusal(&sim, 401);
     }

@@ -7,7 +7,7 @@ use crate::sim::{
 };
 use axum::{
     extract::{
-        Query as Parameters, State, WebSocketUpgrade,
+        Query as Parameters, WebSocketUpgrade,
         ws::{CloseFrame, Message, WebSocket, rejection::WebSocketUpgradeRejection},
     },
     http::HeaderMap,
@@ -25,7 +25,7 @@ const LONGEST_SESSION: Duration = Duration::from_secs(3 * 60 * 60);
 const FRAME_MILLIS: (u64, u64) = (50, 1_000);
 
 pub(super) async fn stream(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -50,14 +50,21 @@ pub(super) async fn stream(
         sample_rate: query.number("sample_rate", 16_000),
         channels: 1,
     };
-    let ticket = match sim.admit(PROVIDER, Modality::Stt, &model) {
+    let mut ticket = match sim.admit(PROVIDER, Modality::Stt, &model) {
         Ok(ticket) => ticket,
         Err(status) => return refusal(&sim, status),
     };
     let silence = query.number("max_turn_silence", SILENCE_MILLIS);
     let inactivity = query.get("inactivity_timeout").and_then(|seconds| seconds.parse().ok());
+    let id = sim.uuid();
+    ticket.name(&id);
+    // One name, two prices: a stream of it costs more than a recording.
+    if model == "universal-3-5-pro" {
+        ticket.bill_as("universal-3-5-pro-streaming");
+    }
     let session = Session {
-        id: sim.uuid(),
+        id,
+        expires_at: sim.now().timestamp() + 10_800,
         formats_itself: !model.starts_with("universal-streaming"),
         formats: query.get("format_turns") == Some("true"),
         inactivity: inactivity.map(Duration::from_secs),
@@ -84,6 +91,8 @@ async fn turn_away(mut socket: WebSocket) {
 
 struct Session {
     id: String,
+    /// In Unix seconds.
+    expires_at: i64,
     model: String,
     opened: Instant,
     heard_flicks: u64,
@@ -135,7 +144,7 @@ fn plain(text: &str) -> String {
 impl Dialect for Session {
     fn opened(&mut self) -> Vec<Message> {
         let begin = json!({
-            "type": "Begin", "id": self.id, "expires_at": chrono::Utc::now().timestamp() + 10_800,
+            "type": "Begin", "id": self.id, "expires_at": self.expires_at,
             "configuration": {"model": self.model, "api_version": "2025-05-12"},
         });
         vec![Message::text(begin.to_string())]

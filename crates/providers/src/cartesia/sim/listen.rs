@@ -8,7 +8,7 @@ use crate::sim::{
 use axum::{
     body::Bytes,
     extract::{
-        Multipart, Query as Parameters, State, WebSocketUpgrade,
+        Multipart, Query as Parameters, WebSocketUpgrade,
         ws::{Message, rejection::WebSocketUpgradeRejection},
     },
     http::{HeaderMap, HeaderValue},
@@ -21,7 +21,7 @@ use vg_core::Modality;
 const TURN_PAUSE_MILLIS: u64 = 500;
 
 pub(super) async fn turns(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -30,7 +30,7 @@ pub(super) async fn turns(
 }
 
 pub(super) async fn manual(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -66,10 +66,11 @@ fn open<D: Dialect>(
         return json_response(400, REQUEST_ID, &id, &failure(&id, 400));
     };
     let format = AudioFormat { encoding, sample_rate: query.number("sample_rate", 16_000), channels: 1 };
-    let ticket = match sim.admit(PROVIDER, Modality::Stt, &model) {
+    let mut ticket = match sim.admit(PROVIDER, Modality::Stt, &model) {
         Ok(ticket) => ticket,
         Err(status) => return refusal(&sim, status),
     };
+    ticket.name(&id);
     let dialect = dialect(id.clone(), &query);
     let mut response = upgrade.on_upgrade(move |socket| async move {
         let clock = SocketClock::start(&sim, PROVIDER, Modality::Stt, &model);
@@ -197,7 +198,7 @@ impl Dialect for Manual {
 
 /// A recording in a form.
 pub(super) async fn recording(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     mut parts: Multipart,
@@ -225,6 +226,7 @@ pub(super) async fn recording(
     };
     let audio_flicks = wav.format.flicks(wav.data.len() as u64);
     ticket.add(Counts { audio_flicks, ..Counts::default() });
+    ticket.is_for_a_recording();
     let utterance = transcribe(&sim, wav.format, wav.data);
     let utterance = utterance.unwrap_or(Utterance { words: Vec::new(), start: 0, end: 0 });
     let body = json!({

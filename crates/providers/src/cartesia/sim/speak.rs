@@ -8,7 +8,7 @@ use crate::sim::{
 use axum::{
     body::Bytes,
     extract::{
-        Query as Parameters, State, WebSocketUpgrade,
+        Query as Parameters, WebSocketUpgrade,
         ws::{Message, rejection::WebSocketUpgradeRejection},
     },
     http::{HeaderMap, HeaderName, HeaderValue},
@@ -20,7 +20,7 @@ use std::{collections::HashMap, ops::Range};
 use vg_core::Modality;
 
 pub(super) async fn stream(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -134,7 +134,9 @@ impl Tongue for Contexts {
     }
 
     fn admit(&self, model: &str) -> Result<Ticket, u16> {
-        self.sim.admit(PROVIDER, Modality::Tts, model)
+        let mut ticket = self.sim.admit(PROVIDER, Modality::Tts, model)?;
+        ticket.name(&self.id);
+        Ok(ticket)
     }
 }
 
@@ -160,7 +162,7 @@ impl Order {
 }
 
 pub(super) async fn bytes(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     body: Bytes,
@@ -172,7 +174,7 @@ pub(super) async fn bytes(
 }
 
 pub(super) async fn events(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     body: Bytes,

@@ -9,7 +9,7 @@ use crate::sim::{
 };
 use axum::{
     extract::{
-        Query as Parameters, State, WebSocketUpgrade,
+        Query as Parameters, WebSocketUpgrade,
         ws::{Message, rejection::WebSocketUpgradeRejection},
     },
     http::HeaderMap,
@@ -23,7 +23,7 @@ use vg_core::Modality;
 const TURN_PAUSE_MILLIS: u64 = 500;
 
 pub(super) async fn stream(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -41,11 +41,12 @@ pub(super) async fn stream(
         return bad_request(&sim, "the simulator hears linear16, linear32, mulaw and alaw");
     };
     let format = AudioFormat { encoding, sample_rate: query.number("sample_rate", 16_000), channels: 1 };
-    let ticket = match sim.admit(PROVIDER, Modality::Stt, &model) {
+    let mut ticket = match sim.admit(PROVIDER, Modality::Stt, &model) {
         Ok(ticket) => ticket,
         Err(status) => return refusal(&sim, status),
     };
     let id = sim.uuid();
+    ticket.name(&id);
     let is_eager = query.get("eager_eot_threshold").is_some();
     let dialect = Flux { id: id.clone(), sequence: 0, turn: 0, is_eager };
     let response = upgrade.on_upgrade(move |socket| async move {

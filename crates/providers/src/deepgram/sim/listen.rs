@@ -1,8 +1,8 @@
 //! Speech to text, first version of the API: a socket, or a recording.
 
 use super::{
-    PROVIDER, REQUEST_ID, bad_request, model_of, refusal, refused_key, with_id,
-    words::{alternative, frame, in_seconds, now},
+    PROVIDER, REQUEST_ID, bad_request, model_of, product, refusal, refused_key, with_id,
+    words::{alternative, frame, in_seconds, written},
 };
 use crate::sim::{
     AudioFormat, Counts, Dialect, Encoding, Heard, Listening, Query, Sim, SocketClock, Ticket, Utterance,
@@ -11,7 +11,7 @@ use crate::sim::{
 use axum::{
     body::Bytes,
     extract::{
-        Query as Parameters, State, WebSocketUpgrade,
+        Query as Parameters, WebSocketUpgrade,
         ws::{Message, rejection::WebSocketUpgradeRejection},
     },
     http::HeaderMap,
@@ -25,7 +25,7 @@ use vg_core::Modality;
 const ENDPOINTING_MILLIS: u64 = 10;
 
 pub(super) async fn stream(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -47,13 +47,16 @@ pub(super) async fn stream(
         sample_rate: query.number("sample_rate", 16_000),
         channels: query.number("channels", 1),
     };
-    let ticket = match sim.admit(PROVIDER, Modality::Stt, &model) {
+    let mut ticket = match sim.admit(PROVIDER, Modality::Stt, &model) {
         Ok(ticket) => ticket,
         Err(status) => return refusal(&sim, status),
     };
     let id = sim.uuid();
+    ticket.name(&id);
+    ticket.bill_as(product(&query, &model, false));
     let dialect = Words {
         id: id.clone(),
+        opened: sim.now(),
         interim: query.get("interim_results") == Some("true"),
         events: query.get("vad_events") == Some("true"),
         utterance_end: query.get("utterance_end_ms").is_some(),
@@ -75,6 +78,7 @@ pub(super) async fn stream(
 
 struct Words {
     id: String,
+    opened: chrono::DateTime<chrono::Utc>,
     model: String,
     interim: bool,
     events: bool,
@@ -162,7 +166,7 @@ impl Dialect for Words {
             "transaction_key": "deprecated",
             "request_id": self.id,
             "sha256": format!("{:0>64}", self.id.replace('-', "")),
-            "created": now(),
+            "created": written(self.opened),
             "duration": seconds(ticket.counts().audio_flicks),
             "channels": self.channels,
         }))]
@@ -180,7 +184,7 @@ impl Dialect for Words {
 }
 
 pub(super) async fn recording(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     body: Bytes,
@@ -208,6 +212,8 @@ pub(super) async fn recording(
     };
     let audio_flicks = format.flicks(audio.len() as u64);
     ticket.add(Counts { audio_flicks, ..Counts::default() });
+    ticket.bill_as(product(&query, &model, true));
+    ticket.is_for_a_recording();
     let id = sim.uuid();
     let understood = transcribe(&sim, format, audio);
     let utterance = understood.unwrap_or(Utterance { words: Vec::new(), start: 0, end: 0 });
@@ -215,7 +221,7 @@ pub(super) async fn recording(
         "transaction_key": "deprecated",
         "request_id": id,
         "sha256": format!("{:0>64}", id.replace('-', "")),
-        "created": now(),
+        "created": written(sim.now()),
         "duration": seconds(audio_flicks),
         "channels": format.channels,
         "models": [id],

@@ -7,7 +7,7 @@ use crate::sim::{
 use axum::{
     body::Bytes,
     extract::{
-        Query as Parameters, State, WebSocketUpgrade,
+        Query as Parameters, WebSocketUpgrade,
         ws::{Message, rejection::WebSocketUpgradeRejection},
     },
     http::{HeaderMap, HeaderValue},
@@ -19,7 +19,7 @@ use vg_core::Modality;
 const VOICE: &str = "aura-asteria-en";
 
 pub(super) async fn stream(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -122,12 +122,14 @@ impl Tongue for Aura {
     }
 
     fn admit(&self, model: &str) -> Result<Ticket, u16> {
-        self.sim.admit(PROVIDER, Modality::Tts, model)
+        let mut ticket = self.sim.admit(PROVIDER, Modality::Tts, model)?;
+        ticket.name(&self.id);
+        Ok(ticket)
     }
 }
 
 pub(super) async fn whole(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     body: Bytes,

@@ -33,7 +33,7 @@ pub(super) fn in_seconds(millis: u64) -> f64 {
     millis as f64 / 1000.0
 }
 
-/// The time of day, as Deepgram writes it.
-pub(super) fn now() -> String {
-    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+/// A time, as Deepgram writes it.
+pub(super) fn written(time: chrono::DateTime<chrono::Utc>) -> String {
+    time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }

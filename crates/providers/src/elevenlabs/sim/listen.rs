@@ -8,7 +8,7 @@ use crate::sim::{
 use axum::{
     body::Bytes,
     extract::{
-        Multipart, Query as Parameters, State, WebSocketUpgrade,
+        Multipart, Query as Parameters, WebSocketUpgrade,
         ws::{Message, rejection::WebSocketUpgradeRejection},
     },
     http::HeaderMap,
@@ -25,7 +25,7 @@ const SHORTEST_COMMIT: u64 = 300;
 const NO_PAUSE: u64 = u64::MAX / 2;
 
 pub(super) async fn stream(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -45,7 +45,7 @@ pub(super) async fn stream(
         sim.refuse(PROVIDER, Modality::Stt, &model);
         return refusal(&sim, 400);
     };
-    let ticket = match sim.admit(PROVIDER, Modality::Stt, &model) {
+    let mut ticket = match sim.admit(PROVIDER, Modality::Stt, &model) {
         Ok(ticket) => ticket,
         Err(status) => return refusal(&sim, status),
     };
@@ -54,8 +54,10 @@ pub(super) async fn stream(
         _ => NO_PAUSE,
     };
     let is_true = |name: &str| query.get(name) == Some("true");
+    let id = sim.uuid();
+    ticket.name(&id);
     let dialect = Session {
-        id: sim.uuid(),
+        id,
         language: query.get("language_code").unwrap_or("en").to_owned(),
         tells_times: is_true("include_timestamps"),
         tells_language: is_true("include_language_detection"),
@@ -153,7 +155,7 @@ fn event(kind: &str, mut fields: Value) -> Message {
 
 /// A recording in a form.
 pub(super) async fn recording(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     mut parts: Multipart,
@@ -184,6 +186,7 @@ pub(super) async fn recording(
     };
     let audio_flicks = wav.format.flicks(wav.data.len() as u64);
     ticket.add(Counts { audio_flicks, ..Counts::default() });
+    ticket.is_for_a_recording();
     let utterance = transcribe(&sim, wav.format, wav.data);
     let utterance = utterance.unwrap_or(Utterance { words: Vec::new(), start: 0, end: 0 });
     let id = sim.uuid();

@@ -7,7 +7,7 @@ use crate::sim::{
 use axum::{
     body::Bytes,
     extract::{
-        Path, Query as Parameters, State, WebSocketUpgrade,
+        Path, Query as Parameters, WebSocketUpgrade,
         ws::{Message, rejection::WebSocketUpgradeRejection},
     },
     http::{HeaderMap, HeaderValue},
@@ -21,7 +21,7 @@ use vg_core::Modality;
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 pub(super) async fn texts(
-    State(sim): State<Sim>,
+    sim: Sim,
     Path(voice): Path<String>,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
@@ -31,7 +31,7 @@ pub(super) async fn texts(
 }
 
 pub(super) async fn dialogue(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     upgrade: Upgrade,
@@ -198,7 +198,7 @@ impl Tongue for Contexts {
 const UNUSED: AudioFormat = AudioFormat { encoding: Encoding::Linear16, sample_rate: 24_000, channels: 1 };
 
 pub(super) async fn file_of_text(
-    State(sim): State<Sim>,
+    sim: Sim,
     Path(voice): Path<String>,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
@@ -210,7 +210,7 @@ pub(super) async fn file_of_text(
 }
 
 pub(super) async fn file_of_dialogue(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     body: Bytes,

@@ -7,7 +7,7 @@ use crate::{
         AudioFormat, Counts, Encoding, MILLIS_PER_CHARACTER, Sim, Speech, Step, openai_compat::House, text,
     },
 };
-use axum::{body::Bytes, extract::State, http::HeaderMap, response::Response};
+use axum::{body::Bytes, http::HeaderMap, response::Response};
 use serde_json::Value;
 use vg_core::Modality;
 
@@ -16,7 +16,7 @@ const SAMPLE_RATE: u32 = 48_000;
 /// Bytes before the samples.
 const HEAD: usize = 44;
 
-pub(super) async fn speech(State(sim): State<Sim>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn speech(sim: Sim, headers: HeaderMap, body: Bytes) -> Response {
     let body: Value = match serde_json::from_slice(&body) {
         Ok(body) => body,
         Err(error) => return Groq::bad_request(&sim, &format!("the body is not JSON: {error}"), None),

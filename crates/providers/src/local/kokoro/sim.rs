@@ -7,7 +7,6 @@ use crate::{
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::State,
     http::HeaderMap,
     response::Response,
     routing::{get, post},
@@ -39,7 +38,7 @@ fn refusal(status: u16, kind: &str, message: &str) -> Response {
     answered(status, &json!({"detail": {"error": kind, "message": message, "type": "invalid_request_error"}}))
 }
 
-async fn speak(State(sim): State<Sim>, body: Bytes) -> Response {
+async fn speak(sim: Sim, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let (model, input) = (text(&body, "model"), text(&body, "input"));
     if !MODELS.contains(&model) {

@@ -4,7 +4,6 @@ use crate::sim::{AudioFormat, Counts, Encoding, Sim, Speech, Step, text};
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
     routing::{get, post},
@@ -40,7 +39,7 @@ fn page(status: u16) -> Response {
     response
 }
 
-async fn speak(State(sim): State<Sim>, body: Bytes) -> Response {
+async fn speak(sim: Sim, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let said = text(&body, "text");
     if said.trim().is_empty() {

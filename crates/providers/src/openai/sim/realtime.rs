@@ -7,7 +7,7 @@ use crate::sim::{
 };
 use axum::{
     extract::{
-        Query as Parameters, State, WebSocketUpgrade,
+        Query as Parameters, WebSocketUpgrade,
         ws::{Message, rejection::WebSocketUpgradeRejection},
     },
     http::HeaderMap,
@@ -21,7 +21,7 @@ use vg_core::Modality;
 const SILENCE_MILLIS: u64 = 500;
 
 pub(super) async fn transcription(
-    State(sim): State<Sim>,
+    sim: Sim,
     Parameters(parameters): Parameters<Vec<(String, String)>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,

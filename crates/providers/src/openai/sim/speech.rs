@@ -4,7 +4,7 @@ use super::{PROVIDER, answer_headers, bad_request, error_event, refusal, refused
 use crate::sim::{
     AudioFormat, Counts, Encoding, MILLIS_PER_CHARACTER, Sim, Speech, Step, count, openai_compat::event, text,
 };
-use axum::{body::Bytes, extract::State, http::HeaderMap, response::Response};
+use axum::{body::Bytes, http::HeaderMap, response::Response};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use vg_core::Modality;
@@ -12,7 +12,7 @@ use vg_core::Modality;
 /// Audio tokens are of 50 ms of speech.
 const MILLIS_PER_TOKEN: u64 = 50;
 
-pub(super) async fn speech(State(sim): State<Sim>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn speech(sim: Sim, headers: HeaderMap, body: Bytes) -> Response {
     let body: Value = match serde_json::from_slice(&body) {
         Ok(body) => body,
         Err(error) => return bad_request(&sim, &format!("the body is not JSON: {error}"), None),

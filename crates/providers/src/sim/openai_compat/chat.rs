@@ -2,7 +2,7 @@
 
 use super::{House, event, prompt::prompt};
 use crate::sim::{Counts, Playback, Reply, Sim, Step, count, list, pieces, text};
-use axum::{body::Bytes, extract::State, http::HeaderMap, response::Response};
+use axum::{body::Bytes, http::HeaderMap, response::Response};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use vg_core::Modality;
@@ -10,7 +10,7 @@ use vg_core::Modality;
 const FIRST_TOKEN_MILLIS: f64 = 300.0;
 const TOKEN_MILLIS: f64 = 20.0;
 
-pub(crate) async fn complete<H: House>(State(sim): State<Sim>, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn complete<H: House>(sim: Sim, headers: HeaderMap, body: Bytes) -> Response {
     let body: Value = match serde_json::from_slice(&body) {
         Ok(body) => body,
         Err(error) => return H::bad_request(&sim, &format!("the body is not JSON: {error}"), None),
@@ -52,8 +52,7 @@ pub(crate) async fn complete<H: House>(State(sim): State<Sim>, headers: HeaderMa
     }
     let beside = Beside { opening: H::beside(&sim, None), ending: H::beside(&sim, Some(&usage)) };
     let usage = ticket.reports_usage().then_some(usage);
-    let chunk =
-        Chunk { id: format!("chatcmpl-{}", sim.hex_id()), created: chrono::Utc::now().timestamp(), model };
+    let chunk = Chunk { id: format!("chatcmpl-{}", sim.hex_id()), created: sim.now().timestamp(), model };
     let headers = H::headers(&sim);
     if body.get("stream").and_then(Value::as_bool).unwrap_or_default() {
         let asked =

@@ -2,12 +2,7 @@
 
 use super::{House, event};
 use crate::sim::{Counts, Playback, Sim, Step, Utterance, Wav, pieces, seconds, transcribe};
-use axum::{
-    body::Bytes,
-    extract::{Multipart, State},
-    http::HeaderMap,
-    response::Response,
-};
+use axum::{body::Bytes, extract::Multipart, http::HeaderMap, response::Response};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use vg_core::Modality;
@@ -24,11 +19,7 @@ pub(crate) struct Form {
     stream: bool,
 }
 
-pub(crate) async fn transcribe_file<H: House>(
-    State(sim): State<Sim>,
-    headers: HeaderMap,
-    parts: Multipart,
-) -> Response {
+pub(crate) async fn transcribe_file<H: House>(sim: Sim, headers: HeaderMap, parts: Multipart) -> Response {
     let form = match read(parts).await {
         Ok(form) => form,
         Err(problem) => return H::bad_request(&sim, &problem, None),
