@@ -124,7 +124,7 @@ class Stage:
         """The ledger, once everything booked so far is durable."""
         from voicegateway.inference import _engine
 
-        assert _engine.engine().flush(10.0) == 0
+        assert _engine.engine().flush(60.0) == 0
         # The first line makes the file.
         return read_ledger(self.database) if self.database.exists() else []
 

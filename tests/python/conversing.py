@@ -40,7 +40,7 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
     return asyncio.run(inside())
 
 
-async def until(what: Callable[[], Any], seconds: float = 10.0) -> Any:
+async def until(what: Callable[[], Any], seconds: float = 60.0) -> Any:
     """The first true value of ``what``, looked at between other tasks."""
     end = asyncio.get_running_loop().time() + seconds
     while not (found := what()):

@@ -6,7 +6,10 @@ use super::{
     side::{Ours, Quantities, Theirs, Unit},
 };
 use std::collections::BTreeMap;
-use vg_core::{Modality, Money, Quantity, UnixMicros, Usage};
+use vg_core::{Modality, Money, UnixMicros, Usage};
+
+/// A number of five digits is off by one part in so many at most.
+const FIVE_DIGITS: i128 = 20_000;
 
 /// What prices are asked for.
 pub(super) trait Prices {
@@ -45,7 +48,8 @@ pub enum Reason {
     },
     /// Another price than ours, for which there is no better reason.
     Price,
-    /// The digits that the provider's documents cut off.
+    /// Digits that are cut off: of amounts in the provider's documents, of prices in a list. At most five in a hundred
+    /// thousand.
     Rounding,
 }
 
@@ -112,7 +116,7 @@ pub(super) fn causes(compared: &Compared, prices: &dyn Prices) -> Vec<Cause> {
             let (ours, theirs) = (cell.ours.as_ref(), cell.theirs.as_ref());
             let at = UnixMicros(*begin);
             let found = Cell { model, unit, at, prices };
-            match (ours.filter(|ours| !is_nothing(ours)), theirs.filter(|theirs| !says_nothing(theirs))) {
+            match (ours.filter(|ours| !ours.is_nothing()), theirs.filter(|theirs| !theirs.is_nothing())) {
                 (Some(ours), Some(theirs)) => open.extend(found.split(ours, theirs, &mut sums)),
                 (Some(ours), None) if is_billed(pair) => sums.add(
                     (model, Reason::OnlyOurs),
@@ -137,17 +141,6 @@ pub(super) fn causes(compared: &Compared, prices: &dyn Prices) -> Vec<Cause> {
 /// Whether money of this model can be compared: the provider tells amounts, or has nothing of it at all.
 fn is_billed(pair: &Pair) -> bool {
     pair.theirs.as_ref().is_none_or(|theirs| theirs.cost.is_some())
-}
-
-fn is_nothing(ours: &Ours) -> bool {
-    ours.requests == 0 && ours.cost == Money::ZERO
-}
-
-fn says_nothing(theirs: &Theirs) -> bool {
-    let is_zero = |quantity| theirs.quantities.get(quantity).unwrap_or(0) == 0;
-    theirs.cost.unwrap_or(Money::ZERO) == Money::ZERO
-        && theirs.requests.unwrap_or(0) == 0
-        && Quantity::ALL.into_iter().all(is_zero)
 }
 
 /// What lies between UTC's edges of the period and the provider's.
@@ -233,8 +226,8 @@ impl<'a> Cell<'a> {
             );
             expected += amount;
         }
-        // Ours is rounded once a line.
-        let tolerance = theirs.rounding.0 + i128::from(ours.requests);
+        // Ours is rounded once a line, and price lists print a price by the hour with five digits by the second.
+        let tolerance = theirs.rounding.0 + i128::from(ours.requests) + expected.abs() / FIVE_DIGITS;
         let left = charged - expected;
         if left.abs() <= tolerance {
             sums.add((model, Reason::Rounding), None, 0, Money(left));

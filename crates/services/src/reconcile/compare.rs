@@ -146,29 +146,32 @@ impl Frame<'_> {
 
     /// The zone whose days fit the bill's dates far better than UTC's do; 0 when none does.
     fn zone(&self, pairs: &BTreeMap<Model, Pair>, ours: &[(i64, Model, Ours)]) -> i64 {
+        let told = |pair: &Pair, unit: Unit| {
+            pair.theirs.as_ref().and_then(|theirs| unit.count(&theirs.quantities)).filter(|whole| *whole > 0)
+        };
         let distance = |zone: i64| -> f64 {
-            let mut days: BTreeMap<(&Model, i64), i128> = BTreeMap::new();
-            let mut totals: BTreeMap<&Model, i128> = BTreeMap::new();
+            // What the provider has more of a model on a day, and what it has of it in all.
+            let mut days: BTreeMap<(&Model, i64), (i128, i128)> = BTreeMap::new();
             for (model, pair) in pairs {
                 let unit = pair.unit(model.modality);
+                let Some(whole) = told(pair, unit) else { continue };
                 for (day, cell) in &pair.cells {
                     let count = cell.theirs.as_ref().and_then(|theirs| unit.count(&theirs.quantities));
-                    *days.entry((model, *day)).or_default() += count.unwrap_or(0);
-                    *totals.entry(model).or_default() += count.unwrap_or(0);
+                    days.entry((model, *day)).or_insert((0, whole)).0 += count.unwrap_or(0);
                 }
             }
             for (at, model, ours) in ours {
                 let shifted = at + zone * HOUR;
                 let Some((model, pair)) = pairs.get_key_value(model) else { continue };
+                let unit = pair.unit(model.modality);
+                let Some(whole) = told(pair, unit) else { continue };
                 if (self.since.0..self.until.0).contains(&shifted) {
-                    let count = pair.unit(model.modality).count(&ours.quantities).unwrap_or(0);
-                    *days.entry((model, shifted - shifted.rem_euclid(DAY))).or_default() -= count;
+                    let day = shifted - shifted.rem_euclid(DAY);
+                    let count = unit.count(&ours.quantities).unwrap_or(0);
+                    days.entry((model, day)).or_insert((0, whole)).0 -= count;
                 }
             }
-            let of_whole = |((model, _), left): (&(&Model, i64), &i128)| {
-                left.unsigned_abs() as f64 / totals.get(model).copied().unwrap_or(0).max(1) as f64
-            };
-            days.iter().map(of_whole).sum()
+            days.values().map(|(left, whole)| left.unsigned_abs() as f64 / *whole as f64).sum()
         };
         let here = distance(0);
         let best = ZONES.map(|zone| (zone, distance(zone))).min_by(|a, b| {

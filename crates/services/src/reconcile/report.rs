@@ -84,7 +84,7 @@ pub struct Report {
 impl ReportRow {
     fn new(asked: &Asked<'_>, model: &Model, pair: &Pair) -> ReportRow {
         let unit = pair.unit(model.modality);
-        let ours = pair.ours.filter(|ours| ours.requests > 0 || ours.cost != Money::ZERO);
+        let ours = pair.ours.filter(|ours| !ours.is_nothing());
         let mut row = ReportRow {
             model: model.clone(),
             unit,
@@ -93,7 +93,7 @@ impl ReportRow {
             vg_cost: ours.map(|ours| ours.cost),
             provider_cost: pair.theirs.as_ref().and_then(|theirs| theirs.cost),
             matched_in_vg: ours.is_some(),
-            matched_in_provider: pair.theirs.is_some(),
+            matched_in_provider: pair.theirs.as_ref().is_some_and(|theirs| !theirs.is_nothing()),
             unpriced: ours.map_or(0, |ours| ours.unpriced),
             flagged: false,
         };
@@ -167,11 +167,14 @@ impl Total {
 
 impl Report {
     pub(super) fn new(asked: &Asked<'_>, compared: &Compared, causes: Vec<Cause>) -> Report {
-        let said = |pair: &Pair| pair.theirs.is_some() || pair.ours.is_some();
+        let says = |pair: &Pair| {
+            pair.theirs.as_ref().is_some_and(|theirs| !theirs.is_nothing())
+                || pair.ours.is_some_and(|ours| !ours.is_nothing())
+        };
         let mut rows: Vec<_> = compared
             .pairs
             .iter()
-            .filter(|(_, pair)| said(pair))
+            .filter(|(_, pair)| says(pair))
             .map(|(model, pair)| ReportRow::new(asked, model, pair))
             .collect();
         rows.sort_by(|a, b| (&a.model.name, a.model.modality).cmp(&(&b.model.name, b.model.modality)));

@@ -72,6 +72,23 @@ pub struct Ours {
     pub cost: Money,
 }
 
+impl Ours {
+    /// Whether there is nothing to compare: refusals alone.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.requests == 0 && self.cost == Money::ZERO
+    }
+}
+
+impl Theirs {
+    /// Whether it says that there was nothing, as a day without use does.
+    pub(super) fn is_nothing(&self) -> bool {
+        let is_zero = |quantity| self.quantities.get(quantity).unwrap_or(0) == 0;
+        self.cost.unwrap_or(Money::ZERO) == Money::ZERO
+            && self.requests.unwrap_or(0) == 0
+            && Quantity::ALL.into_iter().all(is_zero)
+    }
+}
+
 impl AddAssign for Ours {
     fn add_assign(&mut self, other: Ours) {
         self.requests += other.requests;

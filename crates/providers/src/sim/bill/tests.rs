@@ -341,8 +341,9 @@ async fn deepgram_breaks_usage_and_billing_down_by_day() {
             ],
         })
     );
-    let billing =
-        desk.get(&format!("{project}/billing/breakdown?{dates}&grouping=%5B%22line_item%22%5D"), &DEEPGRAM).await;
+    let billing = desk
+        .get(&format!("{project}/billing/breakdown?{dates}&grouping=%5B%22line_item%22%5D"), &DEEPGRAM)
+        .await;
     let row = |dollars: f64, day: &str, item: &str| json!({"dollars": dollars, "grouping": {"start": day, "end": day, "line_item": item}});
     assert_eq!(
         billing["results"],
