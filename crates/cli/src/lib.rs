@@ -6,6 +6,7 @@
 
 mod amounts;
 mod args;
+mod book;
 mod commands;
 pub mod environment;
 pub mod exit;
@@ -84,7 +85,7 @@ async fn dispatch(command: Command, environment: &Environment, printer: &mut Pri
         Command::Keys(command) => commands::keys::run(command, environment, printer).await,
         Command::Logs(args) => commands::logs::run(args, environment, printer).await,
         Command::Models(command) => commands::models::run(command, environment).await,
-        Command::Prices(command) => commands::prices::run(command, printer).await,
+        Command::Prices(command) => commands::prices::run(command, environment, printer).await,
         Command::Reconcile(args) => commands::reconcile::run(*args, environment, printer).await,
         Command::Serve(args) => Box::pin(commands::serve::run(args, environment, printer)).await,
         Command::Sessions(args) => commands::sessions::run(args, environment, printer).await,

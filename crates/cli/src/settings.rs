@@ -8,10 +8,11 @@ use std::{
 };
 use vg_core::config::{
     self, Config, env,
-    files::{Missing, Search, candidates},
+    files::{Missing, Search, candidates, expand},
     nearest,
 };
 use vg_providers::registry;
+use vg_services::prices::{Installed, installed_path};
 
 /// The configuration of a run, and what there was to say about it.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Settings {
     pub text: String,
     /// The ledger's URL; `None` when there is to be no ledger.
     pub database_url: Option<String>,
+    /// The files that price books are read from: those the configuration names, and where an installed one lies.
+    pub books: Vec<PathBuf>,
     /// What is odd, one line each.
     pub warnings: Vec<String>,
     /// What is worth knowing, one line each.
@@ -60,8 +63,10 @@ impl Settings {
         }
         let database_url = env::database_url(&loaded.config, &variable, environment.home())
             .context("the ledger's place (`cost_tracking.db_path`) cannot be told")?;
-        let warnings = loaded.warnings.lines().collect();
-        Ok(Settings { config: loaded.config, file, text, database_url, warnings, notes })
+        let mut warnings = loaded.warnings.lines().collect();
+        let mut config = loaded.config;
+        let books = put_in_force(&mut config, database_url.as_deref(), environment, &mut warnings)?;
+        Ok(Settings { config, file, text, database_url, books, warnings, notes })
     }
 
     /// As [`Settings::load`], and says on stderr what there is to say.
@@ -103,6 +108,47 @@ impl Settings {
         }
         Ok(given.to_owned())
     }
+}
+
+/// Reads the price books that hold, and says which files they are looked for in. One that the owner names must be there
+/// and valid; an installed one that went bad is warned of, as no conversation may wait for it.
+fn put_in_force(
+    config: &mut Config,
+    database_url: Option<&str>,
+    environment: &Environment,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<PathBuf>> {
+    let mut named = Vec::new();
+    let shared = std::iter::once((None, &config.prices));
+    let own = config.projects.iter().map(|(id, project)| (Some(id.clone()), &project.prices));
+    for (project, prices) in shared.chain(own) {
+        if let Some(path) = prices.book.as_ref().filter(|path| !path.is_empty()) {
+            let key =
+                project.as_ref().map_or("prices.book".to_owned(), |id| format!("projects.{id}.prices.book"));
+            let path = path.get().with_context(|| format!("`{key}` cannot be told"))?;
+            named.push((project, key, expand(path, environment.home())));
+        }
+    }
+    let mut files = Vec::new();
+    if named.first().is_none_or(|(project, ..)| project.is_some())
+        && let Some(path) = installed_path(database_url, environment.home())
+    {
+        match Installed::find(&path) {
+            Ok(Some(installed)) => config.put_in_force(None, installed.book),
+            Ok(None) => {}
+            Err(error) => {
+                let error = anyhow::Error::new(error).context("the embedded prices hold");
+                warnings.push(format!("{error:#}; bring another book with `voicegw prices update FILE`"));
+            }
+        }
+        files.push(path);
+    }
+    for (project, key, path) in named {
+        let read = Installed::read(&path).with_context(|| format!("`{key}` names no usable price book"))?;
+        config.put_in_force(project.as_deref(), read.book);
+        files.push(path);
+    }
+    Ok(files)
 }
 
 /// A database URL as it may be shown.

@@ -4,7 +4,8 @@ use crate::{attempt::Attempt, clock, meter::Reading, shared::Shared};
 use std::sync::Arc;
 use vg_core::{
     Line, LineError, Modality, Money, Quantity, Source, Status, Usage,
-    provider::{Facts, PriceQuery, PriceRef, Reach},
+    price::{Charge, Product},
+    provider::{Facts, PriceQuery, Reach},
     tokens,
 };
 
@@ -138,32 +139,21 @@ fn price(shared: &Shared, attempt: &Attempt, model: &str, usage: &Usage) -> Pric
         voice,
         voice_class: voice.and_then(|voice| target.voice_class(voice)),
     };
-    let rated = match target.provider.price_ref(&query) {
-        PriceRef::Local => {
-            return Price {
-                cost: Some(Money::ZERO),
-                pricing_source: Arc::clone(&shared.names.local),
-                price_book: Arc::clone(&shared.names.empty),
-                unpriced: None,
-            };
-        }
-        PriceRef::Unpriced(reason) => Err(reason.to_owned()),
-        PriceRef::Book { provider, model, voice_class } => {
-            shared.rate(provider, &model, voice_class.as_deref(), usage, attempt.started_at)
-        }
-    };
-    match rated {
-        Ok(cost) => Price {
+    let reference = target.provider.price_ref(&query);
+    let product = Product { provider: &target.provider_name, model, reference: &reference };
+    let config = shared.config();
+    match config.tariff(&target.project).cost(&product, usage, attempt.started_at) {
+        Ok(Charge { cost, stamp, .. }) => Price {
             cost: Some(cost),
-            pricing_source: Arc::clone(&shared.names.book_source),
-            price_book: Arc::clone(&shared.names.book_hash),
+            pricing_source: Arc::clone(&stamp.source),
+            price_book: Arc::clone(&stamp.book),
             unpriced: None,
         },
         Err(reason) => Price {
             cost: None,
-            pricing_source: Arc::clone(&shared.names.empty),
-            price_book: Arc::clone(&shared.names.empty),
-            unpriced: Some(reason),
+            pricing_source: Arc::clone(&shared.nothing),
+            price_book: Arc::clone(&shared.nothing),
+            unpriced: Some(reason.to_string()),
         },
     }
 }
@@ -213,8 +203,8 @@ fn line(
     }
 }
 
-/// Facts that have no column: language, voice, the provider's own name of the model, why there is no cost, what the
-/// scope and the outcome add.
+/// Facts that have no column: what the price depended on (language, voice and its class, a recording in place of a
+/// stream), the provider's own name of the model, why there is no cost, what the scope and the outcome add.
 fn metadata(
     attempt: &Attempt,
     model: &str,
@@ -224,9 +214,12 @@ fn metadata(
     let Attempt { target, options, .. } = attempt;
     let billed = target.provider.billed_model(target.modality, model, options.voice.as_deref());
     let added = attempt.scope.facts.iter().flat_map(|facts| facts.iter());
+    let is_recording = target.modality == Modality::Stt && !options.streaming;
     let facts = [
         ("language", options.language.as_deref()),
+        ("mode", is_recording.then_some("batch")),
         ("voice", options.voice.as_deref()),
+        ("voice_class", options.voice.as_deref().and_then(|voice| target.voice_class(voice))),
         ("billed_model", Some(&*billed).filter(|billed| *billed != model)),
         ("unpriced", unpriced),
     ];

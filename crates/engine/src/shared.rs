@@ -1,4 +1,4 @@
-//! What every attempt of an engine shares: the configuration, the price book, the way to the ledger.
+//! What every attempt of an engine shares: the configuration, the way to the ledger.
 
 use crate::{Error, Setup, attempt::Attempt, call::Calls, route::health::Health, settle::Outcome};
 use std::{
@@ -6,22 +6,12 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak},
 };
 use vg_core::{
-    AttemptId, Line, Money, Status, UnixMicros, Usage,
+    AttemptId, Line, Status,
     call::Failure,
     config::{Config, env::VOICEGW_AGENT_ID},
-    price::{self, Book, PriceUsage, Timestamp},
 };
 use vg_providers::client::Network;
 use vg_store::Writer;
-
-/// Names that many lines share.
-#[derive(Debug)]
-pub(crate) struct Names {
-    pub(crate) local: Arc<str>,
-    pub(crate) empty: Arc<str>,
-    pub(crate) book_source: Arc<str>,
-    pub(crate) book_hash: Arc<str>,
-}
 
 /// Takes lines that go elsewhere than to a ledger of this machine.
 #[derive(Clone)]
@@ -49,7 +39,8 @@ pub(crate) struct Shared {
     pub(crate) agent_id: Option<Arc<str>>,
     pub(crate) writer: Option<Writer>,
     collect: Option<Collect>,
-    pub(crate) names: Names,
+    /// What lines without a price say of where it is from.
+    pub(crate) nothing: Arc<str>,
     pub(crate) logs_requests: bool,
     pub(crate) tracks_latency: bool,
     /// Time to first byte above which a request is slow, in microseconds.
@@ -66,7 +57,8 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn open(setup: Setup, collect: Option<Collect>) -> Result<Shared, Error> {
         let Setup { config, variables, database_url } = setup;
-        let book = Book::embedded();
+        // Made here, not in a call.
+        config.tariff(config.default_project()?);
         let observed = &config.observability;
         let writer = match database_url.filter(|_| observed.cost_tracking) {
             Some(url) => Some(Writer::open(&url)?),
@@ -82,12 +74,7 @@ impl Shared {
                 .map(|id| id.as_str().into()),
             writer,
             collect,
-            names: Names {
-                local: "voicegateway-local".into(),
-                empty: "".into(),
-                book_source: book.pricing_source().into(),
-                book_hash: book.hash().into(),
-            },
+            nothing: "".into(),
             logs_requests: observed.request_logging,
             tracks_latency,
             warns_above_micros: tracks_latency.then_some(threshold),
@@ -106,6 +93,9 @@ impl Shared {
     }
 
     pub(crate) fn set_config(&self, config: Config) {
+        if let Ok(project) = config.default_project() {
+            config.tariff(project);
+        }
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 
@@ -120,31 +110,6 @@ impl Shared {
 
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
         self.variables.get(name).cloned()
-    }
-
-    /// The exact price of a usage, rounded once, or why there is none.
-    pub(crate) fn rate(
-        &self,
-        provider: &str,
-        model: &str,
-        voice_class: Option<&str>,
-        usage: &Usage,
-        at: UnixMicros,
-    ) -> Result<Money, String> {
-        let reference = price::PriceRef { provider: Some(provider), url: None, model };
-        let model_price = Book::embedded().find(&reference).map_err(|error| error.to_string())?;
-        let Some(mut billed) = PriceUsage::of(usage) else {
-            return Err("no billed quantity is known".to_owned());
-        };
-        billed.voice_class = voice_class.map(Into::into);
-        let rated = model_price
-            .rate(&billed, Timestamp::from_unix_microseconds(at.0))
-            .map_err(|error| error.to_string())?;
-        if !rated.unpriced.is_empty() {
-            let names: Vec<_> = rated.unpriced.iter().map(price::Quantity::name).collect();
-            return Err(format!("the price book has no rate for {}", names.join(", ")));
-        }
-        rated.total.to_scaled_integer(Money::SCALE).map(Money).map_err(|error| error.to_string())
     }
 
     /// Whether lines go anywhere.

@@ -57,7 +57,14 @@ impl Desk {
     /// The body of `GET /v1/costs`.
     #[pyo3(signature = (period, project=None))]
     fn costs(&self, py: Python<'_>, period: &str, project: Option<String>) -> PyResult<String> {
-        let args = CostArgs { period: self::period(period)?, project, ..CostArgs::default() };
+        let config = &self.settings.config;
+        let source = config.tariff(project.as_deref().unwrap_or_default()).stamp().source.to_string();
+        let args = CostArgs {
+            period: self::period(period)?,
+            project,
+            pricing_source: Some(source),
+            ..CostArgs::default()
+        };
         let now = vg_engine::now();
         self.answer(py, async |ledger| cost_summary(ledger, &args, now).await)
     }

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod models;
 mod page;
 mod price;
+pub mod prices;
 pub mod projects;
 pub mod reconcile;
 pub mod secrets;

@@ -3,14 +3,16 @@
 use crate::{
     Environment, Printer, Settings, amounts,
     args::ConfigFlag,
-    exit, ledger,
+    book, exit, ledger,
     printer::{Align, Table},
 };
 use anyhow::Result;
-use std::borrow::Cow;
+use std::{borrow::Cow, path::Path, sync::Arc};
+use vg_core::price::Book;
 use vg_services::{
     Days, Ledger, Period,
     costs::{CostArgs, CostSummary, Spent, cost_summary},
+    prices::{Basis, Installed, RepriceArgs, RepricedModel, reprice_summary},
 };
 
 /// Sum what was spent today (UTC), by provider and by model.
@@ -25,6 +27,10 @@ pub(crate) struct Args {
     /// Today and the 29 days before; wins over --week
     #[arg(long)]
     month: bool,
+    /// What it would have cost by other prices: a price book's file, `embedded`, or `current` for what new requests are
+    /// priced with. The ledger stays as it is
+    #[arg(long, value_name = "BOOK")]
+    reprice: Option<String>,
     /// Print JSON, the same as `GET /v1/costs`
     #[arg(long)]
     json: bool,
@@ -46,12 +52,24 @@ pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Pri
     let settings = Settings::announced(args.file.config.as_deref(), environment, printer)?;
     let ledger = ledger::open(&settings, environment, printer).await?;
     let now = ledger::now();
-    let asked = CostArgs { period: args.period(), project: args.project.clone(), ..CostArgs::default() };
+    if let Some(book) = &args.reprice {
+        reprice(&args, book, &settings, &ledger, printer).await?;
+        return Ok(exit::DONE);
+    }
+    let tariff = settings.config.tariff(args.project.as_deref().unwrap_or_default());
+    let asked = CostArgs {
+        period: args.period(),
+        project: args.project.clone(),
+        pricing_source: Some(tariff.stamp().source.to_string()),
+        ..CostArgs::default()
+    };
     let summary = cost_summary(&ledger, &asked, now).await?;
     if args.json {
         printer.json(&summary)?;
     } else if !matches!(ledger, Ledger::Off) {
         show(&summary, printer)?;
+        book::hint_at_unpriced(&summary, tariff, printer);
+        book::warn_of_age(&settings, printer);
         if let Some(days) = Days::of(asked.period, now).filter(|_| summary.requests > 0) {
             printer.hint(&format!(
                 "to hold it against an invoice: `voicegw export-costs --start {} --end {}`",
@@ -64,6 +82,78 @@ pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Pri
         ledger::doubt_project(args.project.as_deref(), &settings, printer);
     }
     Ok(exit::DONE)
+}
+
+/// Shows what the period cost beside what it would have cost.
+async fn reprice(
+    args: &Args,
+    book: &str,
+    settings: &Settings,
+    ledger: &Ledger,
+    printer: &mut Printer,
+) -> Result<()> {
+    let asked =
+        RepriceArgs { period: args.period(), project: args.project.clone(), ..RepriceArgs::default() };
+    let read = match book {
+        "embedded" => Arc::clone(Book::embedded()),
+        "current" => Arc::clone(settings.config.tariff(settings.config.default_project()?).book()),
+        path => Installed::read(Path::new(path))?.book,
+    };
+    let basis = if book == "current" { Basis::Current(&settings.config) } else { Basis::Book(&read) };
+    let repriced = reprice_summary(ledger, &asked, basis, ledger::now()).await?;
+    if args.json {
+        return printer.json(&repriced);
+    }
+    if matches!(ledger, Ledger::Off) {
+        return Ok(());
+    }
+    let of = repriced.project.as_ref().map(|project| format!(", project {project}"));
+    let prices = if book == "current" {
+        format!("{}, with supplement and overrides as configured", book::name(&read))
+    } else {
+        book::name(&read)
+    };
+    printer.heading(&format!("Costs by other prices ({}{})", repriced.period, of.unwrap_or_default()))?;
+    printer.line(&format!("Prices: {prices}"))?;
+    let heads = [
+        ("Model", Align::Left),
+        ("Requests", Align::Right),
+        ("Recorded", Align::Right),
+        ("Repriced", Align::Right),
+        ("Difference", Align::Right),
+    ];
+    let mut table = Table::new(heads);
+    let mut row = |name: &str, model: &RepricedModel| {
+        table.row([
+            name,
+            &model.requests.to_string(),
+            &amounts::dollars(Some(model.recorded), 6),
+            &amounts::dollars(Some(model.repriced), 6),
+            &amounts::dollars(Some(model.difference), 6),
+        ]);
+    };
+    for (name, model) in repriced.by_model.iter().filter(|(_, model)| model.requests > 0) {
+        row(name, model);
+    }
+    row("Total", &repriced.total);
+    printer.line("")?;
+    printer.table(&table)?;
+    printer.line("")?;
+    if repriced.total.newly_priced > 0 {
+        let requests = amounts::count(repriced.total.newly_priced, "request");
+        printer.line(&format!("Newly priced: {requests} without a price in the ledger"))?;
+    }
+    if repriced.total.not_repriced > 0 {
+        let missed = repriced.by_model.iter().filter(|(_, model)| model.not_repriced > 0);
+        let missed: Vec<_> = missed.map(|(name, model)| format!("{name} {}", model.not_repriced)).collect();
+        printer.line(&format!(
+            "Not repriced: {}, recorded at {}, in no sum ({})",
+            amounts::count(repriced.total.not_repriced, "request"),
+            amounts::dollars(Some(repriced.total.not_repriced_cost), 6),
+            missed.join("; ")
+        ))?;
+    }
+    Ok(())
 }
 
 fn show(summary: &CostSummary, printer: &mut Printer) -> Result<()> {

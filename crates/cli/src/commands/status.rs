@@ -3,14 +3,16 @@
 use crate::{
     Environment, Printer,
     args::ConfigFlag,
-    exit,
+    book, exit, ledger,
     printer::{Align, Table},
     settings::{Settings, without_password},
 };
 use anyhow::Result;
 use std::{fs, path::Path};
 use vg_services::{
+    Ledger, Period,
     checks::{Check, Outcome},
+    costs::{CostArgs, cost_summary},
     status::{ProviderState, status},
 };
 
@@ -72,6 +74,7 @@ pub(crate) async fn run(args: &Args, environment: &Environment, printer: &mut Pr
         table.row([switch, if on { "on" } else { "off" }]);
     }
     printer.table(&table)?;
+    say_unpriced(&settings, &project, environment, printer).await?;
     let missing = status.providers.iter().filter_map(|(id, provider)| match &provider.state {
         ProviderState::NoKey(variable) => Some(format!("`{variable}` for {id}")),
         _ => None,
@@ -81,6 +84,36 @@ pub(crate) async fn run(args: &Args, environment: &Environment, printer: &mut Pr
         printer.hint(&format!("keys that are not set: {}", missing.join(", ")));
     }
     Ok(code)
+}
+
+/// Names the models of which the project's requests of the last 30 days have no price, and what to do about it. A
+/// ledger that cannot be read is told where it is asked for.
+async fn say_unpriced(
+    settings: &Settings,
+    project: &str,
+    environment: &Environment,
+    printer: &mut Printer,
+) -> Result<()> {
+    book::warn_of_age(settings, printer);
+    let Ok(ledger @ Ledger::Open(_)) =
+        Ledger::open(settings.database_url.as_deref(), &environment.temporary()).await
+    else {
+        return Ok(());
+    };
+    let asked = CostArgs { period: Period::Month, project: Some(project.to_owned()), ..CostArgs::default() };
+    let Ok(summary) = cost_summary(&ledger, &asked, ledger::now()).await else { return Ok(()) };
+    if summary.unpriced_requests == 0 {
+        return Ok(());
+    }
+    printer.line("")?;
+    printer.heading("Unpriced in 30 days")?;
+    let mut table = Table::new([("Model", Align::Left), ("Requests", Align::Right)]);
+    for unpriced in &summary.unpriced_models {
+        table.row([unpriced.model.as_str(), &unpriced.requests.to_string()]);
+    }
+    printer.table(&table)?;
+    book::hint_at_unpriced(&summary, settings.config.tariff(project), printer);
+    Ok(())
 }
 
 /// What came of asking a provider.

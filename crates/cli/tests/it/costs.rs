@@ -41,6 +41,7 @@ Price sources: voice-prices@1.2.3, voicegateway-local
         err: format!(
             "\
 hint: to see the unpriced ones: `voicegw logs --model openai/gpt-4.1-mini`
+hint: no price is known of acme/odd, \"model\": write one into voicegw.yaml, `prices: {{ overrides: [{{ model: \"acme/odd, \\\"model\\\"\", input_mtok: USD, output_mtok: USD }}] }}`, or bring newer prices with `voicegw prices update FILE`
 hint: to hold it against an invoice: `voicegw export-costs --start {today} --end {today}`
 "
         ),
@@ -119,7 +120,7 @@ fn a_sum_of_unpriced_requests_alone_is_not_zero() {
 
 #[test]
 fn a_ledger_that_has_not_begun_is_said_kindly() {
-    let machine = Machine::new().with_config("{}\n");
+    let machine = Machine::new().with_config("prices: { stale_after_days: 0 }\n");
     let outcome = machine.run("costs");
     let path = "[HOME]/.config/voicegateway/voicegw.db";
     let expected = Outcome {
@@ -165,4 +166,67 @@ fn a_file_of_another_program_is_refused() {
     let outcome = machine.run("costs");
     assert_eq!((outcome.code, outcome.out.as_str()), (Some(1), ""));
     assert!(outcome.err.starts_with("error: `x.db` is not a database and is not touched"), "{}", outcome.err);
+}
+
+/// A minute of hearing at each of two prices, a minute that no book knows, and one without a price so far.
+fn minutes() -> [Line; 5] {
+    use vg_core::{AttemptId, Quantity, Source};
+    let minute = |model: &str, number| {
+        let line = line(Modality::Stt, model, now(), number);
+        vg_testkit::ledger::using(line, Quantity::AudioNanos, 60_000_000_000, Source::ProviderReported)
+    };
+    let corrected = AttemptId::new(now(), [1; 10]);
+    [
+        priced(minute("deepgram/nova-3", 1), 4_800_000_000, PRICES),
+        Line {
+            metadata: Some(r#"{"language":"multi"}"#.into()),
+            ..priced(minute("deepgram/nova-3", 2), 5_000_000_000, PRICES)
+        },
+        priced(minute("acme/ears", 3), 7_000_000_000, "voicegateway-override"),
+        minute("elevenlabs/scribe_v2", 4),
+        Line { corrects: Some(corrected), ..priced(minute("deepgram/nova-3", 5), -1_000_000_000, PRICES) },
+    ]
+}
+
+#[test]
+fn a_period_is_priced_again_and_the_ledger_stays() {
+    let machine = machine(minutes());
+    let before = machine.run("costs --json").out;
+    let outcome = machine.run("costs --reprice embedded");
+    let expected = "\
+Costs by other prices (today)
+Prices: voice-prices@0.11.0 (f0ff240c07847a3c)
+
+Model                 Requests   Recorded   Repriced  Difference
+elevenlabs/scribe_v2         1  $0.000000  $0.003667   $0.003667
+deepgram/nova-3              2  $0.009800  $0.010600   $0.000800
+Total                        3  $0.009800  $0.014267   $0.004467
+
+Newly priced: 1 request without a price in the ledger
+Not repriced: 2 requests, recorded at $0.006000, in no sum (deepgram/nova-3 1; acme/ears 1)
+";
+    assert_eq!(outcome, Outcome { code: Some(0), out: expected.into(), err: String::new() });
+
+    // What is agreed on counts for new requests, and for a period by the prices of today.
+    machine.write(
+        "voicegw.yaml",
+        "prices: { stale_after_days: 0, overrides: [{ model: deepgram/*, discount: 50% }, { model: acme/ears, input_audio_kseconds: 0.1 }] }",
+    );
+    let body: Value = serde_json::from_str(&machine.run("costs --reprice current --json").out).unwrap();
+    let model = |requests, recorded, repriced, difference: f64, missed: u64, missed_cost: f64| {
+        json!({"requests": requests, "recorded": recorded, "repriced": repriced, "difference": difference,
+               "newly_priced": 0, "not_repriced": missed, "not_repriced_cost": missed_cost})
+    };
+    assert_eq!(body["by_model"]["deepgram/nova-3"], model(2, 0.0098, 0.0053001, -0.0044999, 1, -0.001));
+    assert_eq!(body["by_model"]["acme/ears"], model(1, 0.007, 0.006, -0.001, 0, 0.0));
+    assert_eq!((&body["period"], &body["requests"]), (&json!("today"), &json!(4)));
+
+    assert_eq!(machine.run("costs --json").out, before);
+    let missing = machine.run("costs --reprice nowhere.json");
+    assert_eq!(missing.code, Some(1));
+    assert!(
+        missing.err.starts_with("error: failed to read the price book `nowhere.json`"),
+        "{}",
+        missing.err
+    );
 }

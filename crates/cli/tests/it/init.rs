@@ -60,7 +60,7 @@ fn diff_shows_what_the_file_says_beside_the_defaults() {
 Key                       File         Default
 providers.openai.api_key  sk-v...-key
 serve.port                81           8080
-Not in the file, so the defaults hold: models, stacks, default_project, fallbacks, failover, projects, observability, \
+Not in the file, so the defaults hold: models, stacks, default_project, fallbacks, prices, failover, projects, observability, \
 cost_tracking, latency, rate_limits, dashboard, auth, ingest, retention, workers, \
 reconcile
 "

@@ -27,7 +27,9 @@ pub fn after(at: UnixMicros, milliseconds: i64) -> UnixMicros {
 
 /// A machine whose ledger holds these lines.
 pub fn machine(lines: impl IntoIterator<Item = Line>) -> Machine {
-    let machine = Machine::new().with_config("default_project: default\n").with("VOICEGW_DB_PATH", "~/x.db");
+    // However old the embedded prices are when this runs.
+    let config = "default_project: default\nprices: { stale_after_days: 0 }\n";
+    let machine = Machine::new().with_config(config).with("VOICEGW_DB_PATH", "~/x.db");
     write(&machine.path("x.db"), lines);
     machine
 }

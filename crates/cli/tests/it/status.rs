@@ -13,6 +13,7 @@ models:
 projects:
   acme: { name: Acme, providers: { openai: { api_key: own } } }
 observability: { request_logging: false }
+prices: { stale_after_days: 0 }
 ";
 
 const TABLE: &str = "\

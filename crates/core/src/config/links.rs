@@ -5,7 +5,11 @@ use super::{
     Config,
     problems::{Position, Problem, nearest},
 };
-use crate::{Modality, model, provider::Provider};
+use crate::{
+    Modality, model,
+    price::{self, Book},
+    provider::{PriceQuery, PriceRef, Provider},
+};
 
 /// A name, and where it stands.
 #[derive(Debug, Clone)]
@@ -31,6 +35,10 @@ pub(super) enum Target {
     Model(Modality),
     /// A model string or a provider's name.
     Roster(Modality),
+    /// A price to override, as `provider/model` or `provider/*`.
+    Price,
+    /// A price to take a discount off: one that is listed.
+    ListedPrice,
 }
 
 /// The warning for a name that points nowhere.
@@ -61,9 +69,46 @@ pub(super) fn check(link: &Link, config: &Config, providers: &[&dyn Provider]) -
             }
             (meant("").err()?.to_string(), None)
         }
+        Target::Price | Target::ListedPrice => price(link, config, providers)?,
         _ => return None,
     };
     let mut problem = Problem::new(link.path.clone(), reason, link.at);
     problem.suggestion = suggestion.map(str::to_owned);
     Some(problem)
+}
+
+/// What is odd about the price that an override names, and the name that was probably meant.
+fn price<'a>(
+    link: &Link,
+    config: &Config,
+    providers: &'a [&'a dyn Provider],
+) -> Option<(String, Option<&'a str>)> {
+    let (provider, model) = link.name.split_once('/')?;
+    let book = Book::embedded();
+    let types = || providers.iter().map(|provider| provider.id());
+    if let Some(known) = providers.iter().find(|known| known.id() == provider) {
+        if known.price_ref(&PriceQuery { model, ..PriceQuery::default() }) == PriceRef::Local {
+            return Some((format!("`{provider}` runs on the owner's machine and costs nothing"), None));
+        }
+    } else if !provider.contains('.') && book.models().all(|(listed, _)| listed != provider) {
+        // An address stands for a service that only LiveKit's plugins know.
+        let listed = book.models().map(|(provider, _)| provider);
+        return Some((
+            format!("there is no provider `{provider}`"),
+            nearest(provider, types().chain(listed)),
+        ));
+    }
+    // Which models a book in a file lists is not known here.
+    if matches!(link.target, Target::Price) || model == "*" || config.prices.book.is_some() {
+        return None;
+    }
+    let reference = price::PriceRef { provider: Some(provider), url: None, model };
+    if book.find(&reference).is_ok() || Book::supplement().find(&reference).is_ok() {
+        return None;
+    }
+    let of_provider = book.models().filter(|(listed, _)| *listed == provider).map(|(_, model)| model);
+    Some((
+        format!("no price of `{}` is listed to take a discount off", link.name),
+        nearest(model, of_provider),
+    ))
 }

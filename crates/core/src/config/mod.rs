@@ -7,6 +7,7 @@
 pub mod env;
 pub mod files;
 mod links;
+mod prices;
 mod problems;
 mod project;
 mod providers;
@@ -20,6 +21,7 @@ mod text;
 mod tree;
 mod values;
 
+pub use prices::{Prices, Tariffs};
 pub use problems::{Position, Problem, Problems, nearest};
 pub use project::{
     Branding, BudgetAction, GUARDRAIL_CATEGORIES, GuardrailAction, Guardrails, Metrics, Project, Replay,
@@ -32,10 +34,15 @@ pub use running::{
 };
 pub use text::{Extra, Secret, Text, Unset, masked};
 
-use crate::{Modality, provider};
+use crate::{
+    Modality,
+    price::{Book, Tariff},
+    provider,
+};
 use indexmap::IndexMap;
 use links::Target;
 use reader::{Context, Reader, Unknown};
+use std::sync::Arc;
 
 /// The project that every configuration has, written down or not.
 pub const DEFAULT_PROJECT: &str = "default";
@@ -81,6 +88,9 @@ pub struct Config {
     pub workers: Workers,
     /// How the ledger is held against bills.
     pub reconcile: Reconcile,
+    /// What requests cost where a project says nothing else.
+    pub prices: Prices,
+    tariffs: Tariffs,
     inert: Vec<String>,
 }
 
@@ -165,6 +175,23 @@ impl Config {
         }
     }
 
+    /// What the requests of a project cost; of one that is not configured, what the shared prices say.
+    pub fn tariff(&self, project: &str) -> &Arc<Tariff> {
+        self.tariffs.of(self, project)
+    }
+
+    /// Puts a price book that was read from a file in force: for one project, or for all that have none of their own.
+    pub fn put_in_force(&mut self, project: Option<&str>, book: Arc<Book>) {
+        let prices = match project {
+            Some(project) => self.projects.get_mut(project).map(|project| &mut project.prices),
+            None => Some(&mut self.prices),
+        };
+        if let Some(prices) = prices {
+            prices.in_force = Some(book);
+        }
+        self.tariffs = Tariffs::default();
+    }
+
     /// The key for `id` in `project`: from its account, else the one its type has in the environment.
     /// `None` when there is none, or when the account is switched off.
     ///
@@ -195,6 +222,7 @@ impl Config {
         let (models, stacks) = (providers::models(s), providers::stacks(s));
         let default_project = s.text("default_project", "the project of requests that name none");
         let (fallbacks, fallback_mode) = providers::fallbacks(s);
+        let prices = prices::prices(s, &Prices::default(), "what requests cost");
         let mut config = Config {
             providers: accounts,
             models,
@@ -203,8 +231,9 @@ impl Config {
             fallbacks,
             fallback_mode,
             failover: running::failover(s),
-            projects: s
-                .named("projects", "my-project", Unknown::Refuse, "projects by id", |_, s| Project::read(s)),
+            projects: s.named("projects", "my-project", Unknown::Refuse, "projects by id", |_, s| {
+                Project::read(s, &prices)
+            }),
             observability: running::observability(s),
             cost_tracking: running::cost_tracking(s),
             latency: running::latency(s),
@@ -216,13 +245,16 @@ impl Config {
             retention: running::retention(s),
             workers: running::workers(s),
             reconcile: reconcile::reconcile(s),
+            prices,
+            tariffs: Tariffs::default(),
             inert: Vec::new(),
         };
         s.points_to("default_project", Target::Project);
         s.without_effect(&["rate_limits", "dashboard"]);
         s.without_effect(&["ingest", "retention", "workers"]);
         reader.finish(Unknown::Refuse);
-        config.projects.entry(DEFAULT_PROJECT.to_owned()).or_insert_with(Project::built_in);
+        let built_in = || Project::built_in(&config.prices);
+        config.projects.entry(DEFAULT_PROJECT.to_owned()).or_insert_with(built_in);
         config
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     links::Target,
+    prices::{Prices, prices},
     providers::{PerModality, Provider, chains, providers},
     reader::{Reader, Unknown},
     text::Text,
@@ -49,6 +50,8 @@ pub struct Project {
     pub branding: Branding,
     /// What the agent must not say.
     pub guardrails: Guardrails,
+    /// What its requests cost.
+    pub prices: Prices,
 }
 
 /// What happens to a request at or over the budget.
@@ -171,16 +174,16 @@ pub const GUARDRAIL_CATEGORIES: [(&str, &str); 5] = [
 
 impl Project {
     /// The project that is there without any configuration.
-    pub(super) fn built_in() -> Self {
+    pub(super) fn built_in(shared: &Prices) -> Self {
         let env = |_: &str| None;
         let context = super::reader::Context::new(&env);
-        let mut project = Project::read(&mut Reader::new(&context, None, ""));
+        let mut project = Project::read(&mut Reader::new(&context, None, ""), shared);
         project.is_built_in = true;
         project.name = Text::from("Default");
         project
     }
 
-    pub(super) fn read(s: &mut Reader<'_>) -> Self {
+    pub(super) fn read(s: &mut Reader<'_>, shared: &Prices) -> Self {
         let project = Project {
             is_built_in: false,
             name: s.required_text("name", "the name shown to people"),
@@ -209,6 +212,7 @@ impl Project {
             routing: s.section("routing", Unknown::Refuse, "how a model is chosen by latency", routing),
             branding: s.section("branding", Unknown::Refuse, "how the dashboard looks", branding),
             guardrails: s.section("guardrails", Unknown::Refuse, "what the agent must not say", guardrails),
+            prices: prices(s, shared, "what its requests cost; its overrides go before the shared ones"),
         };
         s.points_to("default_stack", Target::Stack);
         for (key, modality) in [("stt_model", Stt), ("llm_model", Llm), ("tts_model", Tts)] {

@@ -173,6 +173,18 @@ impl<'a> Reader<'a> {
         self.parsed(key, |text| number(text, &range, "a whole number")).unwrap_or(default)
     }
 
+    /// A value of the caller's own kind that may be absent.
+    pub(super) fn optional<T>(
+        &mut self,
+        key: &'static str,
+        kind: &str,
+        meaning: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        self.record(key, kind, "null", meaning);
+        self.parsed(key, parse)
+    }
+
     /// A port to listen on.
     pub(super) fn port(&mut self, key: &'static str, default: u16, meaning: &'static str) -> u16 {
         self.record(key, "port", &default.to_string(), meaning);
@@ -393,6 +405,12 @@ impl<'a> Reader<'a> {
     /// Adds a problem at `key`, or at the section when the key is absent.
     pub(super) fn problem(&self, key: &str, reason: impl Into<String>, at: Position) {
         self.context.problems.borrow_mut().push(Problem::new(self.path_of(key), reason, at));
+    }
+
+    /// Adds a warning at `key`.
+    pub(super) fn warn(&self, key: &str, reason: impl Into<String>) {
+        let problem = Problem::new(self.path_of(key), reason, self.position_of(key));
+        self.context.warnings.borrow_mut().push(problem);
     }
 
     /// Where `key` is written.

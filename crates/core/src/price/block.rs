@@ -88,6 +88,26 @@ impl RateKind {
         )
     }
 
+    /// What the price data charges the rate for, in words.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::InputMtok => "USD per 1,000,000 prompt tokens",
+            Self::CacheWriteMtok => "USD per 1,000,000 tokens written to a cache",
+            Self::CacheReadMtok => "USD per 1,000,000 tokens read from a cache",
+            Self::OutputMtok => "USD per 1,000,000 generated tokens",
+            Self::InputAudioMtok => "USD per 1,000,000 audio tokens in the prompt",
+            Self::CacheAudioReadMtok => "USD per 1,000,000 audio tokens read from a cache",
+            Self::OutputAudioMtok => "USD per 1,000,000 generated audio tokens",
+            Self::RequestsKcount => "USD per 1,000 requests",
+            Self::InputKchars => "USD per 1,000 characters to speak",
+            Self::InputAudioKseconds => "USD per 1,000 seconds of audio heard",
+            Self::OutputAudioKseconds => "USD per 1,000 seconds of audio made",
+            Self::AgentKminutes => "USD per 1,000 minutes of a hosted agent",
+            Self::TelephonyKminutes => "USD per 1,000 minutes of telephony",
+        }
+    }
+
     const fn bit(self) -> u16 {
         1 << self as u16
     }
@@ -109,21 +129,21 @@ impl RateKinds {
 }
 
 /// One rate: flat, or by the size of the prompt.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Rate {
     Flat(Decimal),
     Tiered(Box<Tiers>),
 }
 
 /// Prices by the number of prompt tokens, lowest start first.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Tiers {
     pub(super) base: Decimal,
     pub(super) tiers: Box<[Tier]>,
 }
 
 /// The price of the whole quantity once the prompt is longer than `start` tokens.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Tier {
     pub(super) start: Decimal,
     pub(super) price: Decimal,
@@ -155,7 +175,7 @@ impl Tiers {
 }
 
 /// Factors on the price of speech by class of voice.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct VoiceMultipliers {
     pub(super) default: Decimal,
     /// All classes as published, `default` among them.
@@ -163,7 +183,7 @@ pub(super) struct VoiceMultipliers {
 }
 
 /// The rates of a model; an absent rate is not a rate of zero.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct PriceBlock {
     /// One bit per kind present; `rates` holds those, in the order of their bits.
     present: u16,
@@ -179,6 +199,11 @@ impl PriceBlock {
             rates: rates.into_iter().map(|(_, rate)| rate).collect(),
             voice_multipliers: voice_multipliers.map(Box::new),
         }
+    }
+
+    /// These rates alone.
+    pub(super) fn rates(&self) -> Rates<'_> {
+        Rates { agreed: None, listed: Some(self) }
     }
 
     pub(super) fn has(&self, kind: RateKind) -> bool {
@@ -202,6 +227,35 @@ impl PriceBlock {
     }
 }
 
+/// The rates a usage is charged at: those an owner agreed on go before those of the list.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rates<'a> {
+    pub(super) agreed: Option<&'a PriceBlock>,
+    pub(super) listed: Option<&'a PriceBlock>,
+}
+
+impl<'a> Rates<'a> {
+    fn blocks(self) -> impl Iterator<Item = &'a PriceBlock> {
+        self.agreed.into_iter().chain(self.listed)
+    }
+
+    pub(super) fn has(self, kind: RateKind) -> bool {
+        self.blocks().any(|block| block.has(kind))
+    }
+
+    pub(super) fn has_any(self, kinds: RateKinds) -> bool {
+        self.blocks().any(|block| block.has_any(kinds))
+    }
+
+    pub(super) fn get(self, kind: RateKind) -> Option<&'a Rate> {
+        self.blocks().find_map(|block| block.get(kind))
+    }
+
+    pub(super) fn voice_multipliers(self) -> Option<&'a VoiceMultipliers> {
+        self.blocks().find_map(|block| block.voice_multipliers.as_deref())
+    }
+}
+
 /// When a block is in force.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Constraint {
@@ -214,6 +268,17 @@ pub(super) enum Constraint {
 }
 
 impl Constraint {
+    /// The day (UTC for an instant) from which the block is in force; nothing for one that comes and goes each day.
+    pub(super) fn start(self) -> Option<Date> {
+        match self {
+            Self::FromDate(date) => Some(date),
+            Self::FromInstant(instant) => {
+                Some(Timestamp::from_unix_microseconds(instant.unix_microseconds()).local_date())
+            }
+            Self::Daily(..) => None,
+        }
+    }
+
     fn is_met(self, at: Timestamp) -> Result<bool, PriceError> {
         Ok(match self {
             Self::FromDate(start) => at.local_date() >= start,

@@ -3,10 +3,10 @@
 //! Lookups follow published list order, first match wins. Nothing is cached: references come from outside, and a
 //! cache of them would grow without bound.
 
-use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
 
-use super::block::Prices;
+use super::block::{PriceBlock, Prices, Rates};
 use super::calendar::{Date, Timestamp};
 use super::clause::{Clause, Pattern};
 use super::error::{BookError, PriceError};
@@ -19,13 +19,21 @@ use super::usage::PriceUsage;
 /// The router whose model names start with the id of the provider routed to.
 const LITELLM: &str = "litellm";
 
+/// The published data set, as ledger lines name it.
+pub(super) const DATA_SET: &str = "voice-prices";
+/// Prices of ours for what the data set misses, as ledger lines name them.
+const SUPPLEMENT: &str = "voicegateway-supplement";
+
 const EMBEDDED: &str = include_str!("../../data/prices.json");
 /// [`Book::hash`] of the embedded data, so that it need not be worked out at every start; a test keeps it right.
 const EMBEDDED_HASH: &str = "f0ff240c07847a3c";
+const EMBEDDED_SUPPLEMENT: &str = include_str!("../../data/supplement.json");
 
 /// A set of published prices, immutable once loaded.
 #[derive(Debug)]
 pub struct Book {
+    /// The data set it is a version of.
+    pub(super) family: &'static str,
     pub(super) version: Option<Box<str>>,
     pub(super) hash: Box<str>,
     pub(super) providers: Box<[Provider]>,
@@ -99,6 +107,13 @@ pub struct ModelPrice<'book> {
     key: ModelKey,
 }
 
+/// Books of the same text are the same book.
+impl PartialEq for Book {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash
+    }
+}
+
 impl Book {
     /// The prices built into this program, loaded at the first call.
     ///
@@ -106,10 +121,25 @@ impl Book {
     /// Never: the data is part of the program, and a test loads it.
     #[must_use]
     #[expect(clippy::expect_used, reason = "the data is compiled in and a test loads it")]
-    pub fn embedded() -> &'static Self {
-        static BOOK: OnceLock<Book> = OnceLock::new();
+    pub fn embedded() -> &'static Arc<Self> {
+        static BOOK: OnceLock<Arc<Book>> = OnceLock::new();
         BOOK.get_or_init(|| {
-            load::trusted_book(EMBEDDED, EMBEDDED_HASH).expect("the embedded prices are valid")
+            Arc::new(load::trusted_book(EMBEDDED, EMBEDDED_HASH).expect("the embedded prices are valid"))
+        })
+    }
+
+    /// The prices built into this program for models that the data set misses, each with its source; its version is
+    /// the day they were read.
+    ///
+    /// # Panics
+    /// Never: the data is part of the program, and a test loads it.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "the data is compiled in and a test loads it")]
+    pub fn supplement() -> &'static Arc<Self> {
+        static BOOK: OnceLock<Arc<Book>> = OnceLock::new();
+        BOOK.get_or_init(|| {
+            let book = load::book(EMBEDDED_SUPPLEMENT).expect("the supplement is valid");
+            Arc::new(Book { family: SUPPLEMENT, ..book })
         })
     }
 
@@ -136,10 +166,18 @@ impl Book {
         &self.hash
     }
 
-    /// What ledger lines name as the source of a price: `voice-prices@` and the version, or the hash without one.
+    /// What ledger lines name as the source of a price: the data set and its version, such as `voice-prices@0.11.0`,
+    /// or its hash when it states no version.
     #[must_use]
     pub fn pricing_source(&self) -> String {
-        format!("voice-prices@{}", self.version.as_ref().unwrap_or(&self.hash))
+        format!("{}@{}", self.family, self.version.as_ref().unwrap_or(&self.hash))
+    }
+
+    /// The day a price of this book was last verified: how old the book is. `None` when it does not say.
+    #[must_use]
+    pub fn verified_on(&self) -> Option<Date> {
+        let models = self.providers.iter().flat_map(|provider| &provider.models);
+        models.filter_map(|model| model.provenance.as_deref()?.last_verified).max()
     }
 
     /// The number of models.
@@ -159,6 +197,17 @@ impl Book {
     #[must_use]
     pub fn provider_name(&self, id: &str) -> Option<&str> {
         Some(&self.provider(*self.provider_indices.get(id)?)?.name)
+    }
+
+    /// The price of every model, in list order.
+    pub fn prices(&self) -> impl Iterator<Item = ModelPrice<'_>> {
+        let keys = self.providers.iter().enumerate().flat_map(|(provider, listed)| {
+            (0..listed.models.len()).filter_map(move |model| {
+                let provider = u16::try_from(provider).ok()?;
+                Some(ModelKey { provider, owner: provider, model: u32::try_from(model).ok()? })
+            })
+        });
+        keys.filter_map(|key| self.get(key))
     }
 
     /// Resolves a reference.
@@ -298,6 +347,12 @@ impl<'book> ModelPrice<'book> {
         self.model.free
     }
 
+    /// Whether anything can be said of its cost: it is free, or one of its blocks has rates.
+    #[must_use]
+    pub fn has_price(&self) -> bool {
+        self.model.free || self.model.prices.blocks().any(|entry| !entry.block.is_empty())
+    }
+
     /// The model's place in the book, to be kept instead of a borrow.
     #[must_use]
     pub fn key(&self) -> ModelKey {
@@ -309,8 +364,18 @@ impl<'book> ModelPrice<'book> {
     /// # Errors
     /// Contradictory token counts, or a naive timestamp where the time of day decides; never a lookup error.
     pub fn rate(&self, usage: &PriceUsage, at: Timestamp) -> Result<Rated<'book>, PriceError> {
+        self.rate_agreed(None, usage, at)
+    }
+
+    /// Prices a usage where some rates were agreed on; those go before the listed ones.
+    pub(super) fn rate_agreed(
+        &self,
+        agreed: Option<&'book PriceBlock>,
+        usage: &PriceUsage,
+        at: Timestamp,
+    ) -> Result<Rated<'book>, PriceError> {
         let (price_index, block) = self.model.prices.in_force(at)?;
-        let mut rated = block.rate(usage)?;
+        let mut rated = Rates { agreed, listed: Some(block) }.rate(usage)?;
         rated.price_index = price_index;
         if self.model.free {
             rated.unpriced = Unpriced::default();
@@ -324,7 +389,14 @@ impl<'book> ModelPrice<'book> {
     /// # Errors
     /// Those of [`ModelPrice::rate`].
     pub fn meters(&self, usage: &PriceUsage, at: Timestamp) -> Result<Vec<Meter>, PriceError> {
-        self.model.prices.in_force(at)?.1.meters(usage)
+        self.model.prices.in_force(at)?.1.rates().meters(usage)
+    }
+
+    /// The days on which the price changes, the first one first. A price that is in force only at some time of the
+    /// day adds none.
+    pub fn revisions(&self) -> impl Iterator<Item = Date> + use<> {
+        let starts = self.model.prices.blocks().filter_map(|entry| entry.constraint?.start());
+        starts.collect::<BTreeSet<_>>().into_iter()
     }
 
     /// How far the price can be trusted on a day, by the threshold of the provider called.

@@ -1,7 +1,9 @@
 //! The errors of the price engine.
 
 use super::python_text::repr;
+use super::rate::Unpriced;
 use crate::Kind;
+use crate::decimal::DecimalError;
 
 /// Why a call has no price.
 ///
@@ -74,6 +76,30 @@ impl PriceError {
             | Self::OutputAudioAboveOutput => "ValueError",
         }
     }
+}
+
+/// Why a request has no cost. That is a state of its own, which is counted; it is never zero.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoPrice {
+    /// No list has the model, or the quantities contradict one another.
+    #[error(transparent)]
+    Price(#[from] PriceError),
+    /// Nothing that is billed is known.
+    #[error("no billed quantity is known")]
+    NoQuantity,
+    /// What was used has no rate.
+    #[error("the price book has no rate for {}", names(*.0))]
+    NoRate(Unpriced),
+    /// The book would answer with the price of another product; the text says which case it is.
+    #[error("{0}")]
+    NotListed(&'static str),
+    /// More than a line can hold.
+    #[error(transparent)]
+    TooLarge(#[from] DecimalError),
+}
+
+fn names(unpriced: Unpriced) -> String {
+    unpriced.iter().map(super::Quantity::name).collect::<Vec<_>>().join(", ")
 }
 
 /// Why a price book is refused, and where in it the fault lies.

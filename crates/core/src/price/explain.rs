@@ -190,7 +190,8 @@ fn explained_rates(block: &PriceBlock) -> Vec<ExplainedRate> {
 
 impl RateKind {
     /// What is charged, and the unit people compare its price in.
-    const fn words(self) -> (&'static str, &'static str) {
+    #[must_use]
+    pub const fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::InputMtok => ("input", "1M tokens"),
             Self::CacheWriteMtok => ("cache write", "1M tokens"),
@@ -209,7 +210,8 @@ impl RateKind {
     }
 
     /// Turns a published rate into dollars per the unit of [`RateKind::words`].
-    fn per_unit(self, published: &Decimal) -> Decimal {
+    #[must_use]
+    pub fn per_unit(self, published: &Decimal) -> Decimal {
         match self {
             Self::InputKchars => published * &Decimal::from(1_000_u64),
             Self::InputAudioKseconds | Self::OutputAudioKseconds => {

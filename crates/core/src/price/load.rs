@@ -71,6 +71,7 @@ pub(super) fn trusted_book(text: &str, hash: &str) -> Loaded<Book> {
         .map(|raw| raw.load(&indices).map_err(|error| error.within("provider", &raw.id)))
         .collect::<Loaded<_>>()?;
     Ok(Book {
+        family: super::book::DATA_SET,
         version: envelope.version.map(|version| (&*version).into()),
         hash: hash.into(),
         providers,

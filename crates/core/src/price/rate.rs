@@ -3,7 +3,7 @@
 //! The order of every multiplication and addition is that of the published price library, because each step
 //! rounds to 28 digits: reordering changes the last digit of very long quantities.
 
-use super::block::{PriceBlock, Rate, RateKind, RateKinds};
+use super::block::{Rate, RateKind, RateKinds, Rates};
 use super::error::PriceError;
 use super::usage::{PriceUsage, Quantity};
 use crate::decimal::Decimal;
@@ -209,9 +209,9 @@ const PER_THOUSAND: [(RateKind, Quantity, Part); 5] = [
     (RateKind::TelephonyKminutes, Quantity::TelephonyMinutes, Part::TelephonyKminutes),
 ];
 
-impl PriceBlock {
-    /// Prices a usage under this block.
-    pub(super) fn rate(&self, usage: &PriceUsage) -> Result<Rated<'_>, PriceError> {
+impl<'a> Rates<'a> {
+    /// Prices a usage at these rates.
+    pub(super) fn rate(self, usage: &PriceUsage) -> Result<Rated<'a>, PriceError> {
         let mut parts = Parts([const { Decimal::ZERO }; Part::ALL.len()]);
         let input = usage.get(Quantity::InputTokens).unwrap_or(&ZERO);
         self.charge(usage, |part, rate, used, power| {
@@ -242,8 +242,8 @@ impl PriceBlock {
         })
     }
 
-    /// The meters of a usage under this block, those of quantity zero included.
-    pub(super) fn meters(&self, usage: &PriceUsage) -> Result<Vec<Meter>, PriceError> {
+    /// The meters of a usage at these rates, those of quantity zero included.
+    pub(super) fn meters(self, usage: &PriceUsage) -> Result<Vec<Meter>, PriceError> {
         let input = usage.get(Quantity::InputTokens).unwrap_or(&ZERO);
         let (voice_multiplier, _) = self.voice_multiplier(usage.voice_class.as_deref());
         let mut meters = Vec::new();
@@ -266,7 +266,7 @@ impl PriceBlock {
     /// Hands to `charge` everything that has a rate: what it is, the rate, how much was used, and for how many of
     /// them the rate is, as a power of ten.
     fn charge(
-        &self,
+        self,
         usage: &PriceUsage,
         mut charge: impl FnMut(Part, &Rate, &Decimal, u8),
     ) -> Result<(), PriceError> {
@@ -286,7 +286,7 @@ impl PriceBlock {
 
     /// Splits the token counts, which contain one another, into disjoint ones.
     fn charge_tokens(
-        &self,
+        self,
         usage: &PriceUsage,
         mut charge: impl FnMut(Part, &Rate, &Decimal),
     ) -> Result<(), PriceError> {
@@ -364,8 +364,8 @@ impl PriceBlock {
     }
 
     /// The factor for a class of voice, and whether the class is unknown.
-    fn voice_multiplier(&self, class: Option<&str>) -> (Option<&Decimal>, bool) {
-        let Some(multipliers) = &self.voice_multipliers else { return (None, false) };
+    fn voice_multiplier(self, class: Option<&str>) -> (Option<&'a Decimal>, bool) {
+        let Some(multipliers) = self.voice_multipliers() else { return (None, false) };
         let Some(class) = class else { return (Some(&multipliers.default), false) };
         match multipliers.classes.iter().find(|(name, _)| **name == *class) {
             Some((_, multiplier)) => (Some(multiplier), false),
@@ -374,7 +374,7 @@ impl PriceBlock {
     }
 
     /// What was used and has neither a rate of its own nor one of a quantity containing it.
-    fn unpriced(&self, usage: &PriceUsage) -> Unpriced {
+    fn unpriced(self, usage: &PriceUsage) -> Unpriced {
         let unpriced = Quantity::ALL.into_iter().filter(|quantity| {
             usage.get(*quantity).is_some_and(|used| !used.is_zero()) && !self.has_any(charged_as(*quantity))
         });

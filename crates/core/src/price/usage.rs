@@ -92,7 +92,8 @@ impl PriceUsage {
         Self::default()
     }
 
-    /// The billed quantities of a ledger line in the price book's terms; `None` when not one is known.
+    /// The billed quantities of a ledger line in the price book's terms; `None` when not one is known. The length of
+    /// speech counts where nothing else does: who is billed by characters or tokens is not billed by that too.
     #[must_use]
     pub fn of(usage: &Usage) -> Option<Self> {
         use crate::Quantity as Counted;
@@ -114,6 +115,10 @@ impl PriceUsage {
         let mut terms = None;
         for (term, value) in counted.chain(heard) {
             terms.get_or_insert_with(Self::new).set(term, value);
+        }
+        let spoken = usage.value(Counted::OutputAudioNanos).filter(|_| terms.is_none());
+        if let Some(nanos) = spoken {
+            terms = Some(Self::new().with(Quantity::AudioOutputSeconds, Decimal::from_scaled(nanos, 9)));
         }
         terms
     }

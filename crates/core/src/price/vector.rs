@@ -120,7 +120,7 @@ impl<'a> Question<'a> {
         let at = self.parsed("timestamp")?.unwrap_or(now);
         let usage = self.usage()?;
         let rated = prices.in_force(at).and_then(|(index, block)| {
-            let mut rated = block.rate(&usage)?;
+            let mut rated = block.rates().rate(&usage)?;
             rated.price_index = index;
             if free {
                 rated.unpriced = Unpriced::default();

@@ -70,6 +70,65 @@ fn closing_the_engine_settles_what_is_open() {
 }
 
 #[test]
+fn a_negotiated_rate_is_what_a_line_costs_from_its_first_day_on() {
+    let cost = |terms: &str| {
+        let house =
+            House::new(&format!("prices: {{ overrides: [{{ model: openai/gpt-4.1-mini, {terms} }}] }}"));
+        let target = house.target(Modality::Llm, "openai/gpt-4.1-mini");
+        let attempt = house.engine.admit(&target, scope("vg-1"), streaming()).unwrap();
+        attempt.meter().output();
+        attempt.meter().reported(&tokens(1_000_000, 1_000_000));
+        attempt.settle(Outcome::new(Status::Success));
+        let [line] = &house.lines()[..] else { panic!("not one line") };
+        assert!(!line.price_book.is_empty());
+        (line.cost.unwrap().0, line.pricing_source.to_string(), line.price_book.to_string())
+    };
+    let (list, plain) =
+        ("voice-prices@0.11.0".to_owned(), vg_core::price::Book::embedded().hash().to_owned());
+    for not_in_force in ["from: 2999-01-01, discount: 50%", "until: 2000-01-01, output_mtok: 0"] {
+        assert_eq!(cost(not_in_force), (2_000_000_000_000, list.clone(), plain.clone()));
+    }
+    let agreed = "voice-prices@0.11.0+override";
+    let (picos, source, book) = cost("from: 2000-01-01, discount: 12.5%");
+    assert_eq!((picos, source.as_str()), (1_750_000_000_000, agreed));
+    assert_ne!(book, plain);
+    let (picos, source, _) = cost("from: 2000-01-01, until: 2998-12-31, output_mtok: 1");
+    assert_eq!((picos, source.as_str()), (1_400_000_000_000, agreed));
+}
+
+#[test]
+fn another_configuration_prices_what_settles_from_then_on() {
+    let house = House::new("");
+    let target = house.target(Modality::Tts, "cartesia/sonic-3");
+    let speak = || {
+        let attempt = house.engine.admit(&target, scope("vg-1"), streaming()).unwrap();
+        attempt.meter().sent_text(1_000);
+        attempt.settle(Outcome::new(Status::Success));
+    };
+    speak();
+    let yaml =
+        "projects: { default: { name: Ours, prices: { overrides: [{ model: cartesia/*, discount: 20 }] } } }";
+    house
+        .engine
+        .reload(vg_core::config::load(yaml, "f", &|_| None, vg_providers::registry::ALL).unwrap().config);
+    speak();
+    let costs: Vec<_> = house.lines().iter().map(|line| line.cost).collect();
+    assert_eq!(costs, [Some(Money(50_000_000_000)), Some(Money(40_000_000_000))]);
+}
+
+#[test]
+fn a_recording_is_told_from_a_stream() {
+    let house = House::new("");
+    let target = house.target(Modality::Stt, "deepgram/nova-3");
+    for streaming in [true, false] {
+        let options = Options { streaming, ..Options::default() };
+        house.engine.admit(&target, scope("vg-1"), options).unwrap().settle(Outcome::new(Status::Cancelled));
+    }
+    let modes: Vec<_> = house.lines().into_iter().map(|line| line.metadata.unwrap_or_default()).collect();
+    assert!(!modes[0].contains("mode") && modes[1].contains(r#""mode":"batch""#), "{modes:?}");
+}
+
+#[test]
 fn an_unknown_model_is_unpriced_never_zero() {
     let house = House::new("");
     let target = house.target(Modality::Llm, "openai/gpt-from-tomorrow");

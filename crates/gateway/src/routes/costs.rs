@@ -30,6 +30,10 @@ pub(crate) async fn show(
         agent: params.agent(),
         per_modality: params.flag("per_modality", false)?,
         without_pricing_sources: !params.flag("include_pricing_source", true)?,
+        pricing_source: {
+            let project = params.text("project").unwrap_or_default();
+            Some(gateway.config().tariff(project).stamp().source.to_string())
+        },
     };
     let now = vg_engine::now();
     let summary = gateway.ledger.ask(async |ledger| cost_summary(ledger, &args, now).await).await?;

@@ -25,6 +25,8 @@ pub struct CostArgs {
     pub per_modality: bool,
     /// Whether to leave out where prices come from.
     pub without_pricing_sources: bool,
+    /// What new requests are priced with, as lines name it; `None` is the embedded book.
+    pub pricing_source: Option<String>,
 }
 
 /// What was spent: the body of `GET /v1/costs`. Groups come dearest first.
@@ -43,7 +45,7 @@ pub struct CostSummary {
     pub by_model: IndexMap<String, SpentOnModel>,
     /// By project; empty when one was asked for.
     pub by_project: IndexMap<String, Spent>,
-    /// The price data of this program, which newly made requests are priced with, by modality.
+    /// The price data in force, which newly made requests are priced with, by modality.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pricing_sources: Option<PricingSources>,
     /// By modality, when asked for.
@@ -57,6 +59,20 @@ pub struct CostSummary {
     /// Where the prices of the requests came from, sorted.
     #[serde(skip)]
     pub priced_by: Vec<String>,
+    /// The models of which requests have no price, those with the most of them first.
+    #[serde(skip)]
+    pub unpriced_models: Vec<UnpricedModel>,
+}
+
+/// A model of which requests have no price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnpricedModel {
+    /// `provider/model`.
+    pub model: String,
+    /// What it was asked for.
+    pub modality: Modality,
+    /// How many requests have no price.
+    pub requests: u64,
 }
 
 /// What some requests cost.
@@ -83,7 +99,7 @@ pub struct SpentOnModel {
     pub unpriced: u64,
 }
 
-/// The price data of this program by modality.
+/// The price data in force by modality.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PricingSources {
     llm: String,
@@ -92,9 +108,9 @@ pub struct PricingSources {
 }
 
 impl PricingSources {
-    fn current() -> PricingSources {
+    fn current(args: &CostArgs) -> PricingSources {
         // One set of data holds the prices of all modalities.
-        let source = Book::embedded().pricing_source();
+        let source = args.pricing_source.clone().unwrap_or_else(|| Book::embedded().pricing_source());
         PricingSources { llm: source.clone(), stt: source.clone(), tts: source }
     }
 }
@@ -138,12 +154,25 @@ pub async fn cost_summary(ledger: &Ledger, args: &CostArgs, now: UnixMicros) -> 
             unpriced: group.unpriced,
         }),
         by_project,
-        pricing_sources: with_sources.then(PricingSources::current),
+        pricing_sources: with_sources.then(|| PricingSources::current(args)),
         by_modality: args.per_modality.then(|| words(by_modality())),
         unpriced_requests: total.unpriced,
         requests: total.requests,
         priced_by: total.pricing_sources,
+        unpriced_models: unpriced(&costs),
     })
+}
+
+fn unpriced(costs: &vg_store::Costs) -> Vec<UnpricedModel> {
+    let groups = costs.by(|row| (row.model_id.clone(), row.modality));
+    let of = |((model, modality), group): ((String, Modality), Group)| UnpricedModel {
+        model,
+        modality,
+        requests: group.unpriced,
+    };
+    let mut models: Vec<_> = groups.into_iter().filter(|(_, group)| group.unpriced > 0).map(of).collect();
+    models.sort_by_key(|model| Reverse(model.requests));
+    models
 }
 
 fn spent(group: &Group) -> Spent {

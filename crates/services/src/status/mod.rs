@@ -7,7 +7,6 @@ use serde::Serialize;
 use vg_core::{
     Modality,
     config::{Config, Unset},
-    price::Book,
     provider::Provider,
 };
 use vg_providers::registry;
@@ -21,7 +20,7 @@ pub struct Status {
     pub model_count: usize,
     /// How many projects there are.
     pub project_count: usize,
-    /// The price data of this program, by modality.
+    /// The price data in force, by modality.
     pub pricing: IndexMap<&'static str, Pricing>,
 }
 
@@ -87,7 +86,7 @@ fn is_configured<S: serde::Serializer>(state: &ProviderState, serializer: S) -> 
 /// What a project has to work with: the providers that the file names, then what else has a key in the environment;
 /// every cloud provider when that is nothing.
 pub fn status(config: &Config, project: &str, variable: &dyn Fn(&str) -> Option<String>) -> Status {
-    let source = Book::embedded().pricing_source();
+    let source = config.tariff(project).stamp().source.to_string();
     let pricing = [Modality::Llm, Modality::Stt, Modality::Tts];
     Status {
         providers: providers(config, project, variable),

@@ -2,14 +2,15 @@
 
 use super::now;
 use crate::{
-    Printer,
+    Environment, Printer, Settings,
+    args::ConfigFlag,
     exit::{self, Advise, BadUsage},
     printer::{Align, Table},
 };
 use anyhow::Result;
 use vg_core::{
     decimal::Decimal,
-    price::{Book, Explanation, PriceState, Timestamp},
+    price::{Explanation, ModelPrice, PriceState, Timestamp},
 };
 
 /// Show a model's prices, in the units people compare them in.
@@ -23,14 +24,24 @@ pub(crate) struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    file: ConfigFlag,
 }
 
-pub(crate) fn run(args: &Args, printer: &mut Printer) -> Result<u8> {
+pub(crate) fn run(args: &Args, environment: &Environment, printer: &mut Printer) -> Result<u8> {
     let at = match &args.at {
         Some(text) => text.parse::<Timestamp>().map_err(|error| BadUsage(format!("--at: {error}")))?,
         None => now(),
     };
-    let found = Book::embedded().find_text(&args.model).advise(|| {
+    let config = Settings::load(args.file.config.as_deref(), environment)?.config;
+    let tariff = config.tariff(config.default_project()?);
+    let listed = tariff.book().find_text(&args.model);
+    // What the book does not know, or knows without a price, the supplement may.
+    let found = match tariff.supplement().map(|book| book.find_text(&args.model)) {
+        Some(Ok(filled)) if !listed.as_ref().is_ok_and(ModelPrice::has_price) => Ok(filled),
+        _ => listed,
+    };
+    let found = found.advise(|| {
         "write the model as PROVIDER/MODEL, with the provider's own name for it, e.g. deepgram/nova-3".into()
     })?;
     let explanation = found.explain(at, now().local_date())?;

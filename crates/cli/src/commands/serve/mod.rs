@@ -6,6 +6,7 @@ mod watch;
 use crate::{
     Environment, Printer, Settings,
     args::ConfigFlag,
+    book,
     commands::keys::doubt_stored,
     exit::{self, Advise},
     ledger,
@@ -82,6 +83,7 @@ pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Pri
     let listener = listen(&host, port, &addresses).await?;
     let address = listener.local_addr()?;
     doubt_stored(&settings, environment, printer).await?;
+    book::warn_of_age(&settings, printer);
     announce(&gateway, &settings, address, is_open, printer)?;
     let watcher = watch::watch(Arc::clone(&gateway), args.file.config, environment.clone(), settings);
     let served = vg_gateway::serve(Arc::clone(&gateway), listener, stop);
