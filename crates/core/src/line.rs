@@ -97,9 +97,11 @@ pub struct Line {
     pub usage: Usage,
     /// What it costs; `None` is unpriced, which is counted and never zero.
     pub cost: Option<Money>,
-    /// `voice-prices@<version>`, `voicegateway-local`, or empty when unpriced.
+    /// `voice-prices@<version>` or `voicegateway-supplement@<date>`, with `+override` where the owner agreed on a price
+    /// of their own; `voicegateway-override` for one without a listed price below; `voicegateway-local`; empty when
+    /// unpriced.
     pub pricing_source: Arc<str>,
-    /// Content hash of the price book used; empty when none was.
+    /// Content hash of the price book used, an override on top of it included; empty when none was.
     pub price_book: Arc<str>,
     /// How it ended.
     pub status: Status,
