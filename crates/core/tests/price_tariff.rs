@@ -1,6 +1,6 @@
 //! What a project's requests cost where an owner agreed on something, where the data set misses a price, and how two
 //! books differ.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 use vg_core::config::{self, Config};
