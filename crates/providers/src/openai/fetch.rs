@@ -67,6 +67,9 @@ async fn fetch(call: BillingCall) -> Result<Vec<Document>, Failure> {
             address.add("end_time", &unix(until, SECOND_MICROS));
             address.add("bucket_width", "1d");
             groups.iter().for_each(|group| address.add("group_by", group));
+            if let Some(project) = &call.account {
+                address.add("project_ids", project);
+            }
             address.add("limit", limit);
             address
         };

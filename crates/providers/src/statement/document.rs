@@ -124,7 +124,7 @@ impl Document {
 
     /// What is wrong at an offset of the text.
     pub(super) fn bad(&self, offset: usize, problem: String) -> BadDocument {
-        let (line, column) = self.place(offset);
+        let (line, column) = self.lines.place(&self.text, offset);
         BadDocument { document: Arc::clone(&self.name), line, column, problem }
     }
 
@@ -133,8 +133,8 @@ impl Document {
         self.bad(0, problem)
     }
 
-    pub(super) fn place(&self, offset: usize) -> (u64, u64) {
-        self.lines.place(&self.text, offset)
+    pub(super) fn line(&self, offset: usize) -> u64 {
+        self.lines.line(offset) as u64
     }
 
     pub(super) fn header(&self) -> Option<&Header> {

@@ -44,7 +44,8 @@ pub struct BillingCall {
     pub base_url: Option<String>,
     /// The key that may see the bill.
     pub admin_key: Secret,
-    /// Whose bill, where a key sees several: Deepgram's project id. It is looked up where there is one alone.
+    /// Whose bill, where a key sees several: the id of a project of Deepgram's, which is looked up where there is one alone,
+    /// or of OpenAI's, which has them all otherwise.
     pub account: Option<String>,
     /// From when, UTC.
     pub since: UnixMicros,

@@ -143,7 +143,10 @@ async fn openai_is_asked_for_costs_and_three_kinds_of_usage_page_by_page() {
     let statement = read("openai", &documents).unwrap();
     let kinds: Vec<Kind> = statement.rows.iter().map(|row| row.kind).collect();
     assert_eq!(kinds, [Kind::Cost, Kind::Cost, Kind::Usage]);
-    assert!(statement.notes.iter().all(|note| note.contains("is the same as")), "{:?}", statement.notes);
+    assert!(statement.notes.is_empty(), "{:?}", statement.notes);
+    let project = BillingCall { account: Some("proj_1".into()), ..call(&origin, 1) };
+    fetch("openai", project).await.unwrap();
+    assert!(asked.lock().unwrap()[5..].iter().all(|asked| asked.contains("&project_ids=proj_1&")));
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ pub fn read(provider: &str, documents: &[Document]) -> Result<Statement, BadDocu
     for (position, document) in documents.iter().enumerate() {
         let same = documents.iter().take(position).find(|earlier| earlier.text() == document.text());
         if let Some(same) = same {
-            reading.note(format!("`{}` is the same as `{}`: it is read once", document.name(), same.name()));
+            reading.repeated(document, same);
             continue;
         }
         reading.begin();

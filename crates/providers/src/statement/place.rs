@@ -10,9 +10,14 @@ impl Lines {
         )
     }
 
-    /// The line and the character of it, both from 1, of an offset.
+    /// The line, from 1, of an offset.
+    pub fn line(&self, offset: usize) -> usize {
+        self.0.partition_point(|start| *start <= offset).max(1)
+    }
+
+    /// The line and the character of it, both from 1, of an offset. It takes as long as the line is.
     pub fn place(&self, text: &str, offset: usize) -> (u64, u64) {
-        let line = self.0.partition_point(|start| *start <= offset).max(1);
+        let line = self.line(offset);
         let start = self.0.get(line - 1).copied().unwrap_or_default();
         let before = text.get(start..offset.min(text.len())).unwrap_or_default();
         (line as u64, before.chars().count() as u64 + 1)

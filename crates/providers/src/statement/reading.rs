@@ -58,6 +58,13 @@ impl Reading {
         }
     }
 
+    /// Says that a document was read before. Answers without anything in them are all the same, and that is no news.
+    pub(super) fn repeated(&mut self, document: &Document, same: &Document) {
+        if self.statement.rows.iter().any(|row| row.document == *same.name()) {
+            self.note(format!("`{}` is the same as `{}`: it is read once", document.name(), same.name()));
+        }
+    }
+
     pub(super) fn begin(&mut self) {
         self.first = self.statement.rows.len();
         self.page = None;

@@ -124,7 +124,7 @@ impl<'a> Record<'a> {
 
     /// The line it begins on.
     pub fn line(&self) -> u64 {
-        self.document.place(self.start).0
+        self.document.line(self.start)
     }
 
     /// What is wrong with it.

@@ -326,3 +326,20 @@ fn no_sample_of_a_provider_is_taken_for_another_format_of_it() {
         }
     }
 }
+
+#[test]
+fn answers_without_anything_in_them_are_not_called_repeated() {
+    let page = r#"{"object":"page","data":[],"has_more":false,"next_page":null}"#;
+    let statement = read("openai", &[opened("a", page), opened("b", page)]).unwrap();
+    assert!(statement.notes.is_empty());
+}
+
+#[test]
+fn a_row_of_an_answer_on_one_line_is_found_at_once() {
+    let row = r#"{"request_id":"ID","created":"2026-11-01T08:00:00Z","path":"/v1/listen?model=nova-3","response":null}"#;
+    let rows: Vec<String> = (0..20_000).map(|id| row.replace("ID", &id.to_string())).collect();
+    let text = format!("{{\"page\":0,\"limit\":1000,\"requests\":[{}]}}", rows.join(","));
+    let statement = read("deepgram", &[opened("x", &text)]).unwrap();
+    assert_eq!(statement.rows.len(), 20_000);
+    assert!(statement.rows.iter().all(|row| row.line == 1));
+}
