@@ -127,7 +127,8 @@ impl Days {
     }
 }
 
-fn midnight(day: NaiveDate) -> UnixMicros {
+/// The first instant of a day.
+pub(crate) fn midnight(day: NaiveDate) -> UnixMicros {
     UnixMicros(day.and_time(NaiveTime::MIN).and_utc().timestamp_micros())
 }
 

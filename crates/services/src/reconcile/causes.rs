@@ -48,6 +48,8 @@ pub enum Reason {
     },
     /// Another price than ours, for which there is no better reason.
     Price,
+    /// Another amount on a bill that tells no quantity: of other quantities, or at another price.
+    Amount,
     /// Digits that are cut off: of amounts in the provider's documents, of prices in a list. At most five in a hundred
     /// thousand.
     Rounding,
@@ -65,6 +67,7 @@ impl Reason {
             Reason::Revision { .. } => "price_revision",
             Reason::Discount { .. } => "discount",
             Reason::Price => "price",
+            Reason::Amount => "amount",
             Reason::Rounding => "rounding",
         }
     }
@@ -80,13 +83,14 @@ impl Reason {
             Reason::Revision { .. } => "another price",
             Reason::Discount { .. } => "discount",
             Reason::Price => "other prices",
+            Reason::Amount => "other amounts",
             Reason::Rounding => "rounding",
         }
     }
 
     /// Whether it says where the difference comes from; the others only say of what kind it is.
     pub const fn explains(&self) -> bool {
-        !matches!(self, Reason::Quantity | Reason::Price)
+        !matches!(self, Reason::Quantity | Reason::Price | Reason::Amount)
     }
 }
 
@@ -171,6 +175,8 @@ struct Cell<'a> {
 /// A difference in price that is a discount or just another price.
 struct Open<'a> {
     model: &'a Model,
+    /// Whether the bill tells the quantity, so that it is the price that differs.
+    tells_quantity: bool,
     expected: i128,
     charged: i128,
     tolerance: i128,
@@ -245,7 +251,7 @@ impl<'a> Cell<'a> {
             sums.add((model, Reason::Revision { date }), None, 0, Money(left));
             return None;
         }
-        Some(Open { model, expected, charged, tolerance })
+        Some(Open { model, tells_quantity: told.is_some(), expected, charged, tolerance })
     }
 
     /// What the quantities that the provider has more are worth, at what ours cost.
@@ -286,8 +292,12 @@ fn settle(open: Vec<Open<'_>>, sums: &mut Sums) {
         by_model.entry(cell.model).or_default().push(cell);
     }
     for (model, cells) in by_model {
-        let reason = shared.or_else(|| discount(&cells));
-        let reason = reason.map_or(Reason::Price, |basis_points| Reason::Discount { basis_points });
+        let tells_quantity = cells.iter().all(|cell| cell.tells_quantity);
+        let reason = match shared.or_else(|| discount(&cells)) {
+            Some(basis_points) => Reason::Discount { basis_points },
+            None if tells_quantity => Reason::Price,
+            None => Reason::Amount,
+        };
         let left = cells.iter().map(|cell| cell.charged - cell.expected).sum();
         sums.add((model, reason), None, 0, Money(left));
     }

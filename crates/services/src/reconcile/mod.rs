@@ -36,6 +36,8 @@ use vg_store::CostQuery;
 pub struct Asked<'a> {
     /// Whose bill it is.
     pub provider: &'a dyn Provider,
+    /// The prices in force.
+    pub book: &'a Book,
     /// The UTC days.
     pub days: Days,
     /// Only this model, as either side names it.
@@ -66,17 +68,17 @@ pub async fn reconcile(ledger: &Ledger, asked: &Asked<'_>, rows: &[Row]) -> Resu
         Ledger::NotBegun(_) => Vec::new(),
         Ledger::Open(reader) => reader.rollup_hours(&query).await?,
     };
-    let book = Book::embedded();
     let frame = Frame {
         provider: asked.provider,
-        book,
+        book: asked.book,
         since,
         until,
         model: asked.model,
         usd_per_credit: asked.usd_per_credit,
     };
     let compared = frame.compare(&hours, rows);
-    let causes = causes::causes(&compared, &pricing::BookPrices { book, provider: asked.provider });
+    let causes =
+        causes::causes(&compared, &pricing::BookPrices { book: asked.book, provider: asked.provider });
     Ok(Report::new(asked, &compared, causes))
 }
 

@@ -9,7 +9,7 @@ use super::{
 use crate::{Error, Ledger, instant::iso_8601};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use vg_core::{Modality, Money, UnixMicros, price::Book};
+use vg_core::{Modality, Money, UnixMicros};
 use vg_providers::statement::{Kind, Row};
 use vg_store::{LineQuery, Order};
 
@@ -47,8 +47,8 @@ pub struct Requests {
     pub only_at_provider: Vec<Unmatched>,
 }
 
-/// Pairs the ledger's lines with the single requests of a bill: the same model, the same quantity, the nearest in time
-/// within a minute.
+/// Pairs the ledger's lines with the single requests of a bill: the same model, the same quantity where the bill tells
+/// it, within a minute. Refusals are on no bill and take no part.
 ///
 /// # Errors
 /// [`Error::NoSingleRequests`] when the bill tells none; [`Error::Off`]; when the ledger cannot be read.
@@ -74,25 +74,27 @@ pub async fn requests(ledger: &Ledger, asked: &Asked<'_>, rows: &[Row]) -> Resul
     });
     while let (Some(reader), Some(query)) = (reader, next.take()) {
         let page = reader.ledger_list(&query).await?;
-        ours.extend(page.iter().filter(|line| line.corrects.is_none()).map(|line| {
-            let name = line.model_id.split_once('/').map_or(&*line.model_id, |(_, name)| name);
-            let quantities = Quantities::of_usage(&line.usage);
-            let unit = Unit::told_in(&quantities).unwrap_or(Unit::of_modality(line.modality));
-            Unmatched {
-                at: line.started_at,
-                model: Model { modality: Some(line.modality), name: name.to_owned() },
-                unit,
-                units: unit.count(&quantities),
-                cost: line.cost,
-                id: Some(line.attempt_id.to_string()),
-            }
-        }));
+        ours.extend(page.iter().filter(|line| line.corrects.is_none() && line.usage.is_billed()).map(
+            |line| {
+                let name = line.model_id.split_once('/').map_or(&*line.model_id, |(_, name)| name);
+                let quantities = Quantities::of_usage(&line.usage);
+                let unit = Unit::told_in(&quantities).unwrap_or(Unit::of_modality(line.modality));
+                Unmatched {
+                    at: line.started_at,
+                    model: Model { modality: Some(line.modality), name: name.to_owned() },
+                    unit,
+                    units: unit.count(&quantities),
+                    cost: line.cost,
+                    id: Some(line.attempt_id.to_string()),
+                }
+            },
+        ));
         next = query.next_page(&page);
     }
     let known: BTreeSet<(Modality, String)> =
         ours.iter().filter_map(|one| Some((one.model.modality?, one.model.name.clone()))).collect();
     let known: Vec<_> = known.into_iter().collect();
-    let names = Names::new(&known, asked.provider, Book::embedded());
+    let names = Names::new(&known, asked.provider, asked.book);
     let is_inside = |at: UnixMicros| {
         window.since.is_none_or(|since| at >= since) && window.until.is_none_or(|until| at < until)
     };
@@ -140,22 +142,27 @@ impl Requests {
 fn pair(ours: Vec<Unmatched>, mut theirs: Vec<Unmatched>) -> Requests {
     theirs.sort_by_key(|one| one.at);
     let told: BTreeSet<_> = theirs.iter().map(|one| one.model.modality).collect();
-    let mut waiting: BTreeMap<(Model, Option<i128>), VecDeque<Unmatched>> = BTreeMap::new();
+    let mut waiting: BTreeMap<Model, VecDeque<Unmatched>> = BTreeMap::new();
     // A bill of one modality says nothing about the others.
     for one in ours.into_iter().filter(|one| told.contains(&one.model.modality)) {
-        waiting.entry((one.model.clone(), one.units)).or_default().push_back(one);
+        waiting.entry(one.model.clone()).or_default().push_back(one);
     }
     let mut found = Requests::default();
     for one in theirs {
-        let alike = waiting.entry((one.model.clone(), one.units)).or_default();
+        let near = waiting.entry(one.model.clone()).or_default();
         // What is too old for this one is too old for all that follow.
-        while let Some(old) = alike.pop_front_if(|ours| ours.at.0 < one.at.0 - NEAR) {
+        while let Some(old) = near.pop_front_if(|ours| ours.at.0 < one.at.0 - NEAR) {
             found.only_in_ledger.push(old);
         }
-        if alike.pop_front_if(|ours| ours.at.0 <= one.at.0 + NEAR).is_some() {
-            found.matched += 1;
-        } else {
-            found.only_at_provider.push(one);
+        let is_it = |ours: &Unmatched| {
+            ours.at.0 <= one.at.0 + NEAR && (one.units.is_none() || ours.units == one.units)
+        };
+        match near.iter().position(is_it) {
+            Some(place) => {
+                near.remove(place);
+                found.matched += 1;
+            }
+            None => found.only_at_provider.push(one),
         }
     }
     found.only_in_ledger.extend(waiting.into_values().flatten());

@@ -82,10 +82,11 @@ impl Ours {
 impl Theirs {
     /// Whether it says that there was nothing, as a day without use does.
     pub(super) fn is_nothing(&self) -> bool {
-        let is_zero = |quantity| self.quantities.get(quantity).unwrap_or(0) == 0;
-        self.cost.unwrap_or(Money::ZERO) == Money::ZERO
-            && self.requests.unwrap_or(0) == 0
-            && Quantity::ALL.into_iter().all(is_zero)
+        let quantities = Quantity::ALL.into_iter().filter_map(|quantity| self.quantities.get(quantity));
+        let requests = self.requests.map(i128::from);
+        let mut told = quantities.chain(requests).chain(self.cost.map(|cost| cost.0)).peekable();
+        // Credits without a price for them are something.
+        told.peek().is_some() && told.all(|told| told == 0)
     }
 }
 

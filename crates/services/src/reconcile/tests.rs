@@ -128,6 +128,7 @@ impl Desk {
     fn asked(&self) -> Asked<'static> {
         Asked {
             provider: self.provider,
+            book: Book::embedded(),
             days: Days::parse(FIRST, LAST).unwrap(),
             model: None,
             tolerances: Tolerances::all(5.0),

@@ -123,8 +123,10 @@ pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Pri
         Ledger::NotBegun(text) => printer.note(&format!("note: {text}")),
         Ledger::Open(_) => {}
     }
+    let project = settings.config.default_project()?;
     let asked = Asked {
         provider,
+        book: settings.config.tariff(project).book(),
         days,
         model: args.model.as_deref(),
         tolerances: args.threshold.map_or(settings.config.reconcile.tolerances, Tolerances::all),
