@@ -18,6 +18,7 @@ use std::{
 };
 use vg_core::{
     AttemptId, Line, Modality, Money, Quantity, RequestId, Source, Status, UnixMicros, Usage,
+    config::Config,
     price::{Book, ModelPrice, PriceRef, PriceUsage},
 };
 use vg_services::{
@@ -175,7 +176,8 @@ async fn write(name: &str, path: &Path, last: &str) {
     let ledger = Ledger::open(path.to_str(), path.parent().unwrap()).await.unwrap();
     let days = Days::parse("2026-01-01", last).unwrap();
     let (mut out, started) = (Count::default(), Instant::now());
-    let exported = export(&ledger, &ExportArgs { days, project: None, format }, &mut out).await.unwrap();
+    let args = ExportArgs { days, project: None, format };
+    let exported = export(&ledger, &args, &Config::default(), &mut out).await.unwrap();
     let took = started.elapsed().as_secs_f64();
     let Exported { lines, records, .. } = exported;
     println!(

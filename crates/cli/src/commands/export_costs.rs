@@ -112,11 +112,11 @@ pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Pri
     }
     let asked = ExportArgs { days, project: args.project.clone(), format };
     let Exported { lines, unpriced, .. } = if args.output == "-" {
-        export(&ledger, &asked, &mut BufWriter::new(printer.stdout())).await?
+        export(&ledger, &asked, &settings.config, &mut BufWriter::new(printer.stdout())).await?
     } else {
         let path = files::expand(&args.output, environment.home());
         let mut file = create(&path).with_context(|| format!("failed to write `{}`", path.display()))?;
-        let exported = export(&ledger, &asked, &mut file).await?;
+        let exported = export(&ledger, &asked, &settings.config, &mut file).await?;
         printer.line(&format!("Wrote {} record(s) to {}", exported.records, path.display()))?;
         exported
     };

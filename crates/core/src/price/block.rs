@@ -108,6 +108,11 @@ impl RateKind {
         }
     }
 
+    /// What the rate is for, as a power of ten: 6 for a million, 3 for a thousand.
+    pub(super) const fn power(self) -> u8 {
+        if self.is_per_token() { 6 } else { 3 }
+    }
+
     const fn bit(self) -> u16 {
         1 << self as u16
     }

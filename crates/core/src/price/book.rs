@@ -389,7 +389,18 @@ impl<'book> ModelPrice<'book> {
     /// # Errors
     /// Those of [`ModelPrice::rate`].
     pub fn meters(&self, usage: &PriceUsage, at: Timestamp) -> Result<Vec<Meter>, PriceError> {
-        self.model.prices.in_force(at)?.1.rates().meters(usage)
+        self.meters_agreed(None, usage, at)
+    }
+
+    /// The meters where some rates were agreed on.
+    pub(super) fn meters_agreed(
+        &self,
+        agreed: Option<&PriceBlock>,
+        usage: &PriceUsage,
+        at: Timestamp,
+    ) -> Result<Vec<Meter>, PriceError> {
+        let (_, listed) = self.model.prices.in_force(at)?;
+        Rates { agreed, listed: Some(listed) }.meters(usage)
     }
 
     /// The days on which the price changes, the first one first. A price that is in force only at some time of the

@@ -30,5 +30,5 @@ pub use error::{BookError, NoPrice, PriceError, VectorError};
 pub use explain::{ExplainedBlock, ExplainedRate, ExplainedTier, Explanation, PriceState, VoiceMultiplier};
 pub use freshness::{Confidence, Freshness, PriceOrigin, VerificationStatus};
 pub use rate::{Meter, Part, Parts, Rated, Unpriced};
-pub use tariff::{Charge, Product, Quote, Stamp, Tariff};
+pub use tariff::{Charge, Metered, Product, Quote, Stamp, Tariff};
 pub use usage::{PriceUsage, Quantity};

@@ -128,8 +128,10 @@ pub struct Meter {
     pub quantity: Decimal,
     /// What the price is for, as a power of ten: 6 for a million of them, 3 for a thousand.
     pub power: u8,
-    /// US dollars for that many.
+    /// US dollars for that many, as charged.
     pub price: Decimal,
+    /// US dollars for that many by the list; `None` when only an agreement has a price.
+    pub list_price: Option<Decimal>,
     /// The prompt is longer than this many tokens, which selects the price.
     pub above_input_tokens: Option<Decimal>,
     /// The factor for the class of voice that is in the price.
@@ -214,8 +216,10 @@ impl<'a> Rates<'a> {
     pub(super) fn rate(self, usage: &PriceUsage) -> Result<Rated<'a>, PriceError> {
         let mut parts = Parts([const { Decimal::ZERO }; Part::ALL.len()]);
         let input = usage.get(Quantity::InputTokens).unwrap_or(&ZERO);
-        self.charge(usage, |part, rate, used, power| {
-            parts.set(part, (rate.price(input) * used).divided_by_power_of_ten(power));
+        self.charge(usage, |part, kind, used| {
+            if let Some(rate) = self.get(kind) {
+                parts.set(part, (rate.price(input) * used).divided_by_power_of_ten(kind.power()));
+            }
         })?;
         let (voice_multiplier, voice_class_unknown) = self.voice_multiplier(usage.voice_class.as_deref());
         if let Some(multiplier) = voice_multiplier {
@@ -247,15 +251,20 @@ impl<'a> Rates<'a> {
         let input = usage.get(Quantity::InputTokens).unwrap_or(&ZERO);
         let (voice_multiplier, _) = self.voice_multiplier(usage.voice_class.as_deref());
         let mut meters = Vec::new();
-        self.charge(usage, |part, rate, used, power| {
+        self.charge(usage, |part, kind, used| {
+            let Some(rate) = self.get(kind) else { return };
             let factor =
                 voice_multiplier.filter(|_| matches!(part, Part::InputKchars | Part::OutputAudioKseconds));
-            let price = rate.price(input);
+            let price = |rate: &Rate| match factor {
+                Some(factor) => rate.price(input) * factor,
+                None => rate.price(input).clone(),
+            };
             meters.push(Meter {
                 part,
                 quantity: used.clone(),
-                power,
-                price: factor.map_or_else(|| price.clone(), |factor| price * factor),
+                power: kind.power(),
+                price: price(rate),
+                list_price: self.listed.and_then(|block| block.get(kind)).map(price),
                 above_input_tokens: rate.tier_start(input).cloned(),
                 voice_multiplier: factor.cloned(),
             });
@@ -263,24 +272,24 @@ impl<'a> Rates<'a> {
         Ok(meters)
     }
 
-    /// Hands to `charge` everything that has a rate: what it is, the rate, how much was used, and for how many of
-    /// them the rate is, as a power of ten.
+    /// Hands to `charge` everything that has a rate: what it is, which rate, and how much was used.
     fn charge(
         self,
         usage: &PriceUsage,
-        mut charge: impl FnMut(Part, &Rate, &Decimal, u8),
+        mut charge: impl FnMut(Part, RateKind, &Decimal),
     ) -> Result<(), PriceError> {
-        self.charge_tokens(usage, |part, rate, used| charge(part, rate, used, 6))?;
+        let mut charge = |part, kind, used: &Decimal| {
+            if self.has(kind) {
+                charge(part, kind, used);
+            }
+        };
+        self.charge_tokens(usage, &mut charge)?;
         for (kind, quantity, part) in PER_THOUSAND {
-            if let (Some(rate), Some(used)) = (self.get(kind), usage.get(quantity))
-                && used.is_positive()
-            {
-                charge(part, rate, used, 3);
+            if let Some(used) = usage.get(quantity).filter(|used| used.is_positive()) {
+                charge(part, kind, used);
             }
         }
-        if let Some(rate) = self.get(RateKind::RequestsKcount) {
-            charge(Part::Requests, rate, &Decimal::ONE, 3);
-        }
+        charge(Part::Requests, RateKind::RequestsKcount, &Decimal::ONE);
         Ok(())
     }
 
@@ -288,7 +297,7 @@ impl<'a> Rates<'a> {
     fn charge_tokens(
         self,
         usage: &PriceUsage,
-        mut charge: impl FnMut(Part, &Rate, &Decimal),
+        mut charge: impl FnMut(Part, RateKind, &Decimal),
     ) -> Result<(), PriceError> {
         use RateKind::{
             CacheAudioReadMtok, CacheReadMtok, CacheWriteMtok, InputAudioMtok, InputMtok, OutputAudioMtok,
@@ -345,20 +354,15 @@ impl<'a> Rates<'a> {
             return Err(PriceError::OutputAudioAboveOutput);
         }
 
-        let mut charge = |kind, count: &Decimal, part| {
-            if let Some(rate) = self.get(kind) {
-                charge(part, rate, count);
-            }
-        };
-        charge(InputMtok, &text, Part::InputTokens);
-        charge(CacheWriteMtok, written, Part::CacheWriteTokens);
-        charge(CacheReadMtok, &cached, Part::CacheReadTokens);
-        charge(InputAudioMtok, &audio, Part::InputAudioTokens);
-        charge(CacheAudioReadMtok, cached_audio, Part::CacheAudioReadTokens);
-        charge(OutputMtok, &text_out, Part::OutputTokens);
+        charge(Part::InputTokens, InputMtok, &text);
+        charge(Part::CacheWriteTokens, CacheWriteMtok, written);
+        charge(Part::CacheReadTokens, CacheReadMtok, &cached);
+        charge(Part::InputAudioTokens, InputAudioMtok, &audio);
+        charge(Part::CacheAudioReadTokens, CacheAudioReadMtok, cached_audio);
+        charge(Part::OutputTokens, OutputMtok, &text_out);
         // Not counted is not zero here: only the latter leaves its exponent in the sum.
         if let Some(audio_out) = usage.get(Quantity::OutputAudioTokens) {
-            charge(OutputAudioMtok, audio_out, Part::OutputAudioTokens);
+            charge(Part::OutputAudioTokens, OutputAudioMtok, audio_out);
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::block::{PriceBlock, Rates};
 use super::book::{Book, ModelPrice, PriceRef};
 use super::calendar::{Date, Timestamp};
 use super::error::{NoPrice, PriceError};
-use super::rate::Rated;
+use super::rate::{Meter, Rated};
 use super::usage::PriceUsage;
 use crate::decimal::Decimal;
 use crate::{Money, UnixMicros, Usage, provider};
@@ -46,6 +46,17 @@ pub struct Charge<'a> {
     pub stamp: &'a Stamp,
     /// The override that was applied, if one was.
     pub agreed: Option<&'a Override>,
+}
+
+/// What a request costs, and what for.
+#[derive(Debug, Clone)]
+pub struct Metered<'a> {
+    /// The cost of it all.
+    pub charge: Charge<'a>,
+    /// The listed price, if a list has the model.
+    pub listed: Option<ModelPrice<'a>>,
+    /// What the cost was worked out from; the exact amounts add up to it before it is rounded.
+    pub meters: Vec<Meter>,
 }
 
 /// A request, as far as its price depends on it.
@@ -89,6 +100,14 @@ struct Entry {
     on_supplement: Option<Stamp>,
     /// Without any listed price below.
     alone: Stamp,
+}
+
+/// A price that was found, and what it was worked out from.
+struct Found<'a> {
+    charge: Charge<'a>,
+    listed: Option<ModelPrice<'a>>,
+    entry: Option<&'a Entry>,
+    billed: Option<Billed>,
 }
 
 /// How closely an override names a price, the closest first.
@@ -154,9 +173,40 @@ impl Tariff {
     /// # Errors
     /// [`NoPrice`] says why it has none.
     pub fn cost(&self, product: &Product<'_>, usage: &Usage, at: UnixMicros) -> Result<Charge<'_>, NoPrice> {
+        self.find(product, usage, at).map(|found| found.charge)
+    }
+
+    /// Prices a request and sets out what it is charged for, meter by meter. What runs on the owner's machine has no
+    /// meters.
+    ///
+    /// # Errors
+    /// [`NoPrice`] says why it has no price.
+    pub fn meters(
+        &self,
+        product: &Product<'_>,
+        usage: &Usage,
+        at: UnixMicros,
+    ) -> Result<Metered<'_>, NoPrice> {
+        let Found { charge, listed, entry, billed } = self.find(product, usage, at)?;
+        let agreed = entry.and_then(|entry| entry.agreed.rates());
+        let mut meters = match (&billed, &listed) {
+            (Some(billed), Some(listed)) => listed.meters_agreed(agreed, &billed.0, at.into())?,
+            (Some(billed), None) => Rates { agreed, listed: None }.meters(&billed.0)?,
+            (None, _) => Vec::new(),
+        };
+        if let Some(remainder) = entry.and_then(|entry| entry.remainder.as_ref()) {
+            for meter in &mut meters {
+                meter.price = &meter.price * remainder;
+            }
+        }
+        Ok(Metered { charge, listed, meters })
+    }
+
+    fn find(&self, product: &Product<'_>, usage: &Usage, at: UnixMicros) -> Result<Found<'_>, NoPrice> {
         let (listed, voice_class) = match product.reference {
             provider::PriceRef::Local => {
-                return Ok(Charge { cost: Money::ZERO, stamp: &LOCAL, agreed: None });
+                let charge = Charge { cost: Money::ZERO, stamp: &LOCAL, agreed: None };
+                return Ok(Found { charge, listed: None, entry: None, billed: None });
             }
             provider::PriceRef::Book { provider, model, voice_class } => {
                 (Ok((*provider, &**model)), voice_class.as_deref())
@@ -180,18 +230,19 @@ impl Tariff {
                 }
             };
             let entry = self.entry(provider, model, Some(found.model()), day);
-            let billed = match &mut billed {
+            let billing = match &mut billed {
                 Some(billed) => billed,
                 None => billed.insert(Billed::of(usage, voice_class)?),
             };
-            match billed.money(entry, |agreed, usage| found.rate_agreed(agreed, usage, at.into())) {
+            match billing.money(entry, |agreed, usage| found.rate_agreed(agreed, usage, at.into())) {
                 Ok(cost) => {
                     let stamp = match entry {
                         None => stamp,
                         Some(entry) if is_book => &entry.on_book,
                         Some(entry) => entry.on_supplement.as_ref().unwrap_or(&entry.on_book),
                     };
-                    return Ok(Charge { cost, stamp, agreed: entry.map(|entry| &entry.agreed) });
+                    let charge = Charge { cost, stamp, agreed: entry.map(|entry| &entry.agreed) };
+                    return Ok(Found { charge, listed: Some(found), entry, billed });
                 }
                 Err(reason) => {
                     why.get_or_insert(reason);
@@ -203,7 +254,8 @@ impl Tariff {
             let billed = billed.map_or_else(|| Billed::of(usage, voice_class), Ok)?;
             let cost =
                 billed.money(Some(entry), |agreed, usage| Rates { agreed, listed: None }.rate(usage))?;
-            return Ok(Charge { cost, stamp: &entry.alone, agreed: Some(&entry.agreed) });
+            let charge = Charge { cost, stamp: &entry.alone, agreed: Some(&entry.agreed) };
+            return Ok(Found { charge, listed: None, entry: Some(entry), billed: Some(billed) });
         }
         // That the book must not be asked says more than that the supplement has nothing.
         Err(listed.err().or(why).unwrap_or(NoPrice::NoQuantity))

@@ -10,7 +10,7 @@ pub use csv::COLUMNS;
 
 use crate::{Days, Error, Ledger};
 use std::io::Write;
-use vg_core::Line;
+use vg_core::{Line, config::Config};
 use vg_store::{LineQuery, Order};
 
 /// How many lines are read at once.
@@ -60,13 +60,15 @@ trait Sink {
     fn finish(self: Box<Self>) -> Result<(), Error>;
 }
 
-/// Writes the export to `out`. A ledger that has not begun has no records.
+/// Writes the export to `out`; the prices of `config` say what requests were charged for. A ledger that has not begun
+/// has no records.
 ///
 /// # Errors
 /// [`Error::Off`] when there is to be no ledger; [`Error::Write`]; when the ledger cannot be read.
 pub async fn export(
     ledger: &Ledger,
     args: &ExportArgs,
+    config: &Config,
     out: &mut (dyn Write + Send),
 ) -> Result<Exported, Error> {
     if matches!(ledger, Ledger::Off) {
@@ -75,7 +77,7 @@ pub async fn export(
     let mut sink: Box<dyn Sink + Send + '_> = match args.format {
         Format::Csv => Box::new(csv::Csv::begin(out)?),
         Format::Json => Box::new(json::Json::begin(out)),
-        Format::Focus(focus) => Box::new(focus::Rows::begin(focus, out)?),
+        Format::Focus(focus) => Box::new(focus::Rows::begin(focus, config, out)?),
         Format::Parquet => Box::new(parquet::Parquet::begin(out)?),
     };
     let mut exported = Exported::default();

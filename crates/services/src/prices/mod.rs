@@ -29,9 +29,8 @@ pub fn reprice(line: &Line, book: &Book) -> Option<Money> {
 /// overrides of the line's project, at the instant the request began. `None` as for [`reprice`].
 pub fn reprice_by(line: &Line, config: &Config) -> Option<Money> {
     let asked = Asked::of(line)?;
-    let product = Product { provider: &line.provider, model: asked.model, reference: &asked.reference };
     let charged: Result<_, NoPrice> =
-        config.tariff(&line.project).cost(&product, &line.usage, line.started_at);
+        config.tariff(&line.project).cost(&asked.product(line), &line.usage, line.started_at);
     charged.ok().map(|charge| charge.cost)
 }
 
@@ -41,13 +40,13 @@ pub fn price_ref(line: &Line) -> Option<PriceRef> {
 }
 
 /// A line's request, as its price depends on it.
-struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     model: &'a str,
     reference: PriceRef,
 }
 
 impl<'a> Asked<'a> {
-    fn of(line: &'a Line) -> Option<Asked<'a>> {
+    pub(crate) fn of(line: &'a Line) -> Option<Asked<'a>> {
         if line.corrects.is_some() {
             return None;
         }
@@ -67,6 +66,13 @@ impl<'a> Asked<'a> {
             voice_class: facts.voice_class.as_deref(),
         });
         Some(Asked { model, reference })
+    }
+}
+
+impl Asked<'_> {
+    /// The request of that line as a tariff asks for it.
+    pub(crate) fn product<'s>(&'s self, line: &'s Line) -> Product<'s> {
+        Product { provider: &line.provider, model: self.model, reference: &self.reference }
     }
 }
 

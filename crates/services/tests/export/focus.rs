@@ -119,6 +119,45 @@ async fn a_line_rated_with_a_known_book_is_told_apart_into_its_meters() {
 }
 
 #[tokio::test]
+async fn the_list_and_the_contract_are_told_apart() {
+    let lines = month::lines();
+    let text = written(&lines, Version::V1_4, BilledCost::Zero).await;
+    let rows = csv_reader::read(&text).rows;
+    let of = |number: usize| -> Vec<String> {
+        let id = Some(month::id(lines[number].attempt_id));
+        let names = [
+            "SkuMeter",
+            "ListUnitPrice",
+            "ContractedUnitPrice",
+            "ListCost",
+            "ContractedCost",
+            "x_PricingSource",
+        ];
+        let found = rows.iter().filter(|row| row["x_AttemptId"] == id);
+        found.map(|row| names.map(|name| row[name].clone().unwrap_or_default()).join(" | ")).collect()
+    };
+    // 12.5 % off.
+    assert_eq!(
+        of(19),
+        [
+            "Input Tokens | 0.59 | 0.51625 | 0.00059059 | 0.00051676625 | voice-prices@0.11.0+override",
+            "Output Tokens | 0.79 | 0.69125 | 0.00026307 | 0.00023018625 | voice-prices@0.11.0+override",
+        ]
+    );
+    // One rate of the project's own, the others listed.
+    assert_eq!(
+        of(20),
+        [
+            "Input Tokens | 0.4 | 0.4 | 0.0000732 | 0.0000732 | voice-prices@0.11.0+override",
+            "Cached Input Tokens | 0.1 | 0.1 | 0.0001024 | 0.0001024 | voice-prices@0.11.0+override",
+            "Output Tokens | 1.6 | 1.2 | 0.000056 | 0.000042 | voice-prices@0.11.0+override",
+        ]
+    );
+    // No list has it.
+    assert_eq!(of(21), ["Characters | 0.03 | 0.03 | 0.03 | 0.03 | voicegateway-override"]);
+}
+
+#[tokio::test]
 async fn what_cannot_be_a_column_of_focus_is_in_columns_of_ours() {
     let lines = month::lines();
     let text = written(&lines, Version::V1_4, BilledCost::Zero).await;
@@ -172,7 +211,7 @@ async fn what_cannot_be_a_column_of_focus_is_in_columns_of_ours() {
     is(17, &[("ChargeClass", "Correction"), ("x_CorrectsAttemptId", &month::id(lines[0].attempt_id))]);
     is(17, &[("EffectiveCost", "0.0000005"), ("ListCost", "0.0000005"), ("SkuPriceId", "")]);
     let (exported, _) = month::exported(&lines, Format::Focus(Focus::default())).await;
-    assert_eq!((exported.lines, exported.unpriced), (19, 2));
+    assert_eq!((exported.lines, exported.unpriced), (22, 2));
 }
 
 #[tokio::test]

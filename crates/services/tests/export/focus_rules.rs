@@ -309,7 +309,8 @@ impl<'table> Row<'table> {
                 broken.push(format!("{cost} is not the product of unit price and quantity"));
             }
         }
-        if self.decimal("ListCost") != self.decimal("ContractedCost") {
+        let is_agreed = self.get("x_PricingSource").is_some_and(|source| source.contains("override"));
+        if !is_agreed && self.decimal("ListCost") != self.decimal("ContractedCost") {
             broken.push("nothing is negotiated, and ContractedCost is not ListCost".to_owned());
         }
         let zero = Some(Decimal::ZERO);

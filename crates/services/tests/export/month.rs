@@ -1,11 +1,13 @@
 //! A month of attempts as the engine books them: rated with the embedded price book, and with everything that is out of
 //! the ordinary.
 
+use std::sync::Arc;
 use tempfile::TempDir;
 use vg_core::{
     AttemptId, Line, Modality, Money, Quantity, Source, Status, UnixMicros, Usage,
-    price::{Book, PriceRef, PriceUsage},
-    provider::{PriceQuery, PriceRef as Reference},
+    config::{self, Config},
+    price::Product,
+    provider::PriceQuery,
 };
 use vg_services::{
     Days, Ledger,
@@ -16,22 +18,29 @@ use vg_testkit::ledger::{line, write};
 /// 2026-01-31T23:59:59.750000Z: the attempts run over the end of the month.
 pub const START: UnixMicros = UnixMicros(1_769_903_999_750_000);
 
-/// Prices a line as the engine does: the provider's reference, the embedded book, rounded once.
-pub fn rated(mut line: Line, streaming: bool) -> Line {
-    let provider = vg_providers::registry::find(&line.provider).unwrap();
-    let model = line.model_id.split_once('/').unwrap().1.to_owned();
-    let query = PriceQuery { model: &model, streaming, ..PriceQuery::default() };
-    let Reference::Book { provider, model, voice_class } = provider.price_ref(&query) else {
-        panic!("`{}` has no price", line.model_id)
-    };
-    let reference = PriceRef { provider: Some(provider), url: None, model: &model };
-    let mut usage = PriceUsage::of(&line.usage).unwrap();
-    usage.voice_class = voice_class.map(Into::into);
-    let rated = Book::embedded().find(&reference).unwrap().rate(&usage, line.started_at.into()).unwrap();
-    assert!(rated.unpriced.is_empty(), "{}", line.model_id);
-    line.cost = Some(Money(rated.total.to_scaled_integer(Money::SCALE).unwrap()));
-    line.pricing_source = Book::embedded().pricing_source().into();
-    line.price_book = Book::embedded().hash().into();
+/// Prices of an owner's own: a discount at one provider, a rate for one project, and one that no list has.
+const PRICES: &str = "
+prices: { overrides: [{ model: groq/*, discount: 12.5% }, { model: acme/agreed, input_kchars: 0.03 }] }
+projects: { shop: { name: Shop, prices: { overrides: [{ model: openai/gpt-4.1-mini, output_mtok: 1.2 }] } } }";
+
+pub fn config() -> Config {
+    config::load(PRICES, "voicegw.yaml", &|_| None, vg_providers::registry::ALL).unwrap().config
+}
+
+/// Prices a line as the engine does: the provider's reference, the tariff of the project.
+pub fn rated(mut line: Line, streaming: bool, config: &Config) -> Line {
+    let provider = vg_providers::registry::find(&line.provider);
+    let model = line.model_id.split_once('/').unwrap().1;
+    let query = PriceQuery { model, streaming, ..PriceQuery::default() };
+    let reference = provider.unwrap_or(&vg_providers::unlisted::Unlisted).price_ref(&query);
+    let product = Product { provider: &line.provider, model, reference: &reference };
+    let charge = config.tariff(&line.project).cost(&product, &line.usage, line.started_at).unwrap();
+    line.cost = Some(charge.cost);
+    line.pricing_source = Arc::clone(&charge.stamp.source);
+    line.price_book = Arc::clone(&charge.stamp.book);
+    if line.modality == Modality::Stt && !streaming {
+        line.metadata = Some(r#"{"mode":"batch"}"#.into());
+    }
     line
 }
 
@@ -44,6 +53,7 @@ fn used(quantities: &[(Quantity, u64)]) -> Usage {
 /// Lines one after the other, some milliseconds apart.
 pub struct Lines {
     pub lines: Vec<Line>,
+    config: Config,
 }
 
 impl Lines {
@@ -58,8 +68,10 @@ impl Lines {
     }
 
     fn add_rated(&mut self, modality: Modality, model: &str, streaming: bool, used: &[(Quantity, u64)]) {
-        let line = self.add(modality, model, used);
-        *line = rated(line.clone(), streaming);
+        let line = self.add(modality, model, used).clone();
+        let rated = rated(line, streaming, &self.config);
+        self.lines.pop();
+        self.lines.push(rated);
     }
 }
 
@@ -70,7 +82,7 @@ pub fn lines() -> Vec<Line> {
         AudioNanos, CacheWriteTokens, CachedInputTokens, Characters, InputAudioTokens, InputTokens,
         OutputTokens,
     };
-    let mut all = Lines { lines: Vec::new() };
+    let mut all = Lines { lines: Vec::new(), config: config() };
     all.add_rated(Stt, "deepgram/nova-3", true, &[(AudioNanos, 3_020_000_000)]);
     all.add_rated(Stt, "deepgram/nova-3", false, &[(AudioNanos, 61_234_567_891)]);
     all.add_rated(Stt, "assemblyai/universal-streaming", true, &[(AudioNanos, 7_000_000_001)]);
@@ -124,6 +136,14 @@ pub fn lines() -> Vec<Line> {
         let correction = all.add(Stt, "deepgram/nova-3", &[]);
         (correction.corrects, correction.cost) = (Some(corrected), Some(Money(cost)));
     }
+
+    // Prices of one's own.
+    all.add_rated(Llm, "groq/llama-3.3-70b-versatile", true, &[(InputTokens, 1_001), (OutputTokens, 333)]);
+    let ours = all.add(Llm, "openai/gpt-4.1-mini", &chat);
+    ours.project = "shop".into();
+    let ours = rated(all.lines.pop().unwrap(), true, &all.config);
+    all.lines.push(ours);
+    all.add_rated(Tts, "acme/agreed", true, &[(Characters, 1_000)]);
     all.lines
 }
 
@@ -136,7 +156,7 @@ pub fn random(count: u64) -> Vec<Line> {
         state ^= state << 17;
         state % most
     };
-    let mut all = Lines { lines: Vec::new() };
+    let mut all = Lines { lines: Vec::new(), config: config() };
     for number in 0..count {
         match number % 4 {
             0 => {
@@ -193,7 +213,8 @@ pub async fn exported(lines: &[Line], format: Format) -> (Exported, Vec<u8>) {
     let ledger = Ledger::open(Some(path.to_str().unwrap()), folder.path()).await.unwrap();
     let days = Days::parse("2026-01-31", "2026-02-28").unwrap();
     let mut out = Vec::new();
-    let exported = export(&ledger, &ExportArgs { days, project: None, format }, &mut out).await.unwrap();
+    let args = ExportArgs { days, project: None, format };
+    let exported = export(&ledger, &args, &config(), &mut out).await.unwrap();
     ledger.close().await;
     (exported, out)
 }

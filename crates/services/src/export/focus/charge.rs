@@ -1,16 +1,15 @@
 //! What a line is charged for. The ledger keeps one cost for an attempt; its meters are found by rating the line's
-//! quantities again under the book whose hash the line keeps. They count only when they come to the line's cost to
-//! the picodollar. Else the line is one charge of one request, at its cost.
+//! quantities again at the prices whose hash the line keeps: those in force, or those built in. They count only when
+//! they come to the line's cost to the picodollar. Else the line is one charge of one request, at its cost.
 
-use serde::Deserialize;
-use std::{borrow::Cow, collections::HashMap};
+use crate::prices::Asked;
+use std::sync::Arc;
 use vg_core::{
     Line, Modality, Money, Quantity, Source,
+    config::Config,
     decimal::Decimal,
-    price::{self, Book, Meter, ModelKey, Part, PriceUsage},
-    provider::{PriceQuery, PriceRef},
+    price::{Book, Meter, Metered, Part, Tariff},
 };
-use vg_providers::registry;
 
 /// One charge.
 #[derive(Debug)]
@@ -23,8 +22,10 @@ pub(super) struct Charge {
     pub(super) consumed: Option<(Decimal, &'static str)>,
     /// Its price; `None` for a correction, which changes an amount and buys nothing.
     pub(super) priced: Option<Priced>,
-    /// List price times quantity; nothing is negotiated here, so it is the contracted cost too.
+    /// List price times quantity; where no list has a price, that of the contract.
     pub(super) list_cost: Cost,
+    /// The owner's price times quantity.
+    pub(super) contracted_cost: Cost,
     /// The ledger's amount; those of a line's charges add up to the line's.
     pub(super) effective_cost: Money,
     /// The least trusted source of the quantities.
@@ -42,8 +43,8 @@ pub(super) struct Priced {
     pub(super) quantity: Decimal,
     /// The unit, such as `1000000 Tokens`.
     pub(super) unit: &'static str,
-    /// US dollars for one unit; `None` when no price is known.
-    pub(super) unit_price: Option<Decimal>,
+    /// US dollars for one unit, by the list and by the owner's contract; `None` when no price is known.
+    pub(super) unit_prices: Option<(Decimal, Decimal)>,
     /// What the price depends on.
     pub(super) above_input_tokens: Option<Decimal>,
     /// The factor for the class of voice that is in the price.
@@ -90,34 +91,23 @@ impl Confidence {
     }
 }
 
-/// Models found in the book, so that ten million lines look up each reference once.
-#[derive(Debug, Default)]
-pub(super) struct Charges {
-    found: HashMap<String, Vec<Candidate>>,
+/// Tells lines apart into charges.
+#[derive(Debug)]
+pub(super) struct Charges<'config> {
+    config: &'config Config,
+    /// The prices built in, for lines of before another book was put in force.
+    embedded: Tariff,
 }
 
-/// A price that a line of this model may have been rated at.
-#[derive(Debug, Clone)]
-struct Candidate {
-    model: ModelKey,
-    voice_class: Option<Box<str>>,
-}
+impl<'config> Charges<'config> {
+    /// By the prices of a configuration and those that are built in.
+    pub(super) fn by(config: &'config Config) -> Self {
+        let (book, supplement) = (Arc::clone(Book::embedded()), Arc::clone(Book::supplement()));
+        Charges { config, embedded: Tariff::new(book, Some(supplement), &[], &[]) }
+    }
 
-/// Models and options are few; someone who makes up a new voice for each request shall not fill the memory.
-const MOST_REFERENCES: usize = 4096;
-
-/// What of a line's metadata decides its price.
-#[derive(Debug, Default, Deserialize)]
-struct Options<'line> {
-    #[serde(borrow)]
-    language: Option<Cow<'line, str>>,
-    #[serde(borrow)]
-    voice: Option<Cow<'line, str>>,
-}
-
-impl Charges {
     /// The charges of a line; there is always one.
-    pub(super) fn of(&mut self, line: &Line) -> Vec<Charge> {
+    pub(super) fn of(&self, line: &Line) -> Vec<Charge> {
         let Some(cost) = line.cost else { return vec![unpriced(line)] };
         if line.corrects.is_some() {
             return vec![correction(line, cost)];
@@ -125,52 +115,20 @@ impl Charges {
         self.metered(line, cost).unwrap_or_else(|| vec![whole(line, cost)])
     }
 
-    /// The charges by meter, if they come to the cost.
-    fn metered(&mut self, line: &Line, cost: Money) -> Option<Vec<Charge>> {
-        let book = Book::embedded();
-        if *line.price_book != *book.hash() {
-            return None;
-        }
-        let mut usage = PriceUsage::of(&line.usage)?;
-        let at = line.started_at.into();
-        self.candidates(book, line).iter().find_map(|candidate| {
-            let price = book.get(candidate.model)?;
-            usage.voice_class.clone_from(&candidate.voice_class);
-            let total = price.rate(&usage, at).ok()?.total;
-            (total.to_scaled_integer(Money::SCALE).ok()? == cost.0).then_some(())?;
-            let good = format!("{}/{}", price.model_provider(), price.model());
-            let meters = price.meters(&usage, at).ok()?;
-            let used = meters.into_iter().filter(|meter| meter.quantity.is_positive());
-            let charges = used.map(|meter| charge(line, &good, meter)).collect::<Option<Vec<_>>>()?;
-            balanced(charges, cost)
-        })
-    }
-
-    /// The prices a line may have been rated at: whether it was streamed is not kept, so both are tried.
-    fn candidates(&mut self, book: &Book, line: &Line) -> &[Candidate] {
-        let options = line.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let options: Options<'_> = options.unwrap_or_default();
-        let (language, voice) = (options.language.as_deref(), options.voice.as_deref());
-        let key = format!("{}\0{}\0{}", line.model_id, language.unwrap_or(""), voice.unwrap_or(""));
-        if self.found.len() >= MOST_REFERENCES {
-            self.found.clear();
-        }
-        self.found.entry(key).or_insert_with(|| {
-            let Some(provider) = registry::find(&line.provider) else { return Vec::new() };
-            let model = line.model_id.strip_prefix(&*line.provider).and_then(|rest| rest.strip_prefix('/'));
-            let Some(model) = model else { return Vec::new() };
-            let reference = |streaming| {
-                provider.price_ref(&PriceQuery { model, language, streaming, voice, voice_class: None })
+    /// The charges by meter, if they are those of the line's price book and come to its cost.
+    fn metered(&self, line: &Line, cost: Money) -> Option<Vec<Charge>> {
+        let asked = Asked::of(line)?;
+        let product = asked.product(line);
+        [self.config.tariff(&line.project), &self.embedded].into_iter().find_map(|tariff| {
+            let Metered { charge: rated, listed, meters } =
+                tariff.meters(&product, &line.usage, line.started_at).ok()?;
+            (rated.cost == cost && *rated.stamp.book == *line.price_book).then_some(())?;
+            let good = match listed {
+                Some(listed) => format!("{}/{}", listed.model_provider(), listed.model()),
+                None => line.model_id.to_string(),
             };
-            let mut references = vec![reference(true), reference(false)];
-            references.dedup();
-            let found = references.into_iter().filter_map(|reference| {
-                let PriceRef::Book { provider, model, voice_class } = reference else { return None };
-                let price = price::PriceRef { provider: Some(provider), url: None, model: &model };
-                let model = book.find(&price).ok()?.key();
-                Some(Candidate { model, voice_class: voice_class.map(Into::into) })
-            });
-            found.collect()
+            let used = meters.into_iter().filter(|meter| meter.quantity.is_positive());
+            balanced(used.map(|meter| charge(line, &good, meter)).collect::<Option<_>>()?, cost)
         })
     }
 }
@@ -223,8 +181,9 @@ fn charge(line: &Line, good: &str, meter: Meter) -> Option<Charge> {
         sku_price_id.push_str(&format!("/voice-{factor}"));
     }
     let quantity = meter.quantity.divided_by_power_of_ten(meter.power);
-    let list_cost = &meter.price * &quantity;
-    let effective_cost = Money(list_cost.to_scaled_integer(Money::SCALE).ok()?);
+    let list_price = meter.list_price.unwrap_or_else(|| meter.price.clone());
+    let (list_cost, contracted_cost) = (&list_price * &quantity, &meter.price * &quantity);
+    let effective_cost = Money(contracted_cost.to_scaled_integer(Money::SCALE).ok()?);
     let source = counted.and_then(|counted| line.usage.get(counted)).map(|measured| measured.source);
     Some(Charge {
         meter: name,
@@ -234,11 +193,12 @@ fn charge(line: &Line, good: &str, meter: Meter) -> Option<Charge> {
             sku_price_id,
             quantity,
             unit: price_unit,
-            unit_price: Some(meter.price),
+            unit_prices: Some((list_price, meter.price)),
             above_input_tokens: meter.above_input_tokens,
             voice_multiplier: meter.voice_multiplier,
         }),
         list_cost: Cost::Product(list_cost),
+        contracted_cost: Cost::Product(contracted_cost),
         effective_cost,
         source,
         confidence: confidence(source),
@@ -297,6 +257,7 @@ fn one_request(line: &Line, cost: Option<Money>) -> Charge {
         None => (None, (Decimal::ONE, "Requests")),
     };
     let amount = cost.unwrap_or(Money::ZERO);
+    let price: Option<Decimal> = cost.and_then(|cost| cost.to_string().parse().ok());
     Charge {
         meter: "Requests",
         sku_id: good(line),
@@ -305,11 +266,12 @@ fn one_request(line: &Line, cost: Option<Money>) -> Charge {
             sku_price_id: good(line),
             quantity: Decimal::ONE,
             unit: "Requests",
-            unit_price: cost.and_then(|cost| cost.to_string().parse().ok()),
+            unit_prices: price.clone().zip(price),
             above_input_tokens: None,
             voice_multiplier: None,
         }),
         list_cost: Cost::Ledger(amount),
+        contracted_cost: Cost::Ledger(amount),
         effective_cost: amount,
         source,
         confidence: if cost.is_some() { confidence(source) } else { Confidence::Unknown },
@@ -324,6 +286,7 @@ fn correction(line: &Line, cost: Money) -> Charge {
         consumed: None,
         priced: None,
         list_cost: Cost::Ledger(cost),
+        contracted_cost: Cost::Ledger(cost),
         effective_cost: cost,
         source: None,
         confidence: Confidence::Measured,

@@ -7,7 +7,7 @@ use super::{
 use crate::{civil, csv::Rows};
 use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use serde_json::{Map, Value};
-use vg_core::{Line, Modality, UnixMicros, price::Book};
+use vg_core::{Line, Modality, UnixMicros, decimal::Decimal, price::Book};
 
 /// A column: its name, the versions that have it, and how it is written.
 pub(super) struct Column {
@@ -85,6 +85,10 @@ impl Record<'_> {
         self.charge.priced.as_ref()
     }
 
+    fn unit_prices(&self) -> Option<&(Decimal, Decimal)> {
+        self.priced()?.unit_prices.as_ref()
+    }
+
     fn is_unpriced(&self) -> bool {
         self.line.line.cost.is_none()
     }
@@ -103,14 +107,6 @@ impl Record<'_> {
             None => format!("{}: {}", line.model_id, self.charge.meter.to_lowercase()),
         }
     }
-}
-
-fn unit_price(record: &Record<'_>, rows: &mut Rows) {
-    rows.number_or_empty(record.priced().and_then(|priced| priced.unit_price.as_ref()));
-}
-
-fn list_cost(record: &Record<'_>, rows: &mut Rows) {
-    rows.number(&record.charge.list_cost);
 }
 
 fn provider(record: &Record<'_>, rows: &mut Rows) {
@@ -139,7 +135,7 @@ fn object<'a>(members: impl IntoIterator<Item = (&'a str, Option<Value>)>, rows:
 fn details(record: &Record<'_>, rows: &mut Rows) {
     let Some(priced) = record.priced() else { return rows.empty() };
     // Numbers as text: JSON readers would round them.
-    let text = |number: Option<&vg_core::decimal::Decimal>| number.map(|number| number.to_string().into());
+    let text = |number: Option<&Decimal>| number.map(|number| number.to_string().into());
     object(
         [
             ("x_AboveInputTokens", text(priced.above_input_tokens.as_ref())),
@@ -181,13 +177,15 @@ pub(super) static COLUMNS: &[Column] = &[
     both("ConsumedUnit", |record, rows| {
         rows.text_or_empty(record.charge.consumed.as_ref().map(|(_, unit)| *unit));
     }),
-    both("ContractedCost", list_cost),
-    both("ContractedUnitPrice", unit_price),
+    both("ContractedCost", |record, rows| rows.number(&record.charge.contracted_cost)),
+    both("ContractedUnitPrice", |record, rows| {
+        rows.number_or_empty(record.unit_prices().map(|(_, contracted)| contracted));
+    }),
     both("EffectiveCost", |record, rows| rows.number(record.charge.effective_cost)),
     only(Version::V1_4, "HostProviderName", provider),
     both("InvoiceIssuerName", provider),
-    both("ListCost", list_cost),
-    both("ListUnitPrice", unit_price),
+    both("ListCost", |record, rows| rows.number(&record.charge.list_cost)),
+    both("ListUnitPrice", |record, rows| rows.number_or_empty(record.unit_prices().map(|(list, _)| list))),
     both("PricingCategory", |record, rows| rows.text_or_empty(record.priced().map(|_| "Standard"))),
     both("PricingQuantity", |record, rows| {
         rows.number_or_empty(record.priced().map(|priced| &priced.quantity));

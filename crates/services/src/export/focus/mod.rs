@@ -13,7 +13,7 @@ use crate::{Error, csv};
 use charge::Charges;
 use column::{COLUMNS, Record};
 use std::io::Write;
-use vg_core::Line;
+use vg_core::{Line, config::Config};
 
 /// How FOCUS is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,13 +50,17 @@ pub(super) struct Rows<'out> {
     focus: Focus,
     out: &'out mut (dyn Write + Send),
     rows: csv::Rows,
-    charges: Charges,
+    charges: Charges<'out>,
 }
 
 impl<'out> Rows<'out> {
     /// Begins with the header row.
-    pub(super) fn begin(focus: Focus, out: &'out mut (dyn Write + Send)) -> Result<Self, Error> {
-        let mut rows = Rows { focus, out, rows: csv::Rows::default(), charges: Charges::default() };
+    pub(super) fn begin(
+        focus: Focus,
+        config: &'out Config,
+        out: &'out mut (dyn Write + Send),
+    ) -> Result<Self, Error> {
+        let mut rows = Rows { focus, out, rows: csv::Rows::default(), charges: Charges::by(config) };
         for column in COLUMNS.iter().filter(|column| column.is_in(focus.version)) {
             rows.rows.text(column.name);
         }
