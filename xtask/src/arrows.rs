@@ -54,10 +54,11 @@ pub fn broken_rules(tree: &Tree) -> Result<Vec<String>> {
     Ok(findings)
 }
 
-/// The provider whose folder `path` lies in. `client`, `shared` and `sim` are ground that all of them stand on.
+/// The provider whose folder `path` lies in. `client`, `shared`, `sim` and `statement` are ground that all of them
+/// stand on.
 fn provider_of(path: &str) -> Option<&str> {
     let (provider, _) = path.strip_prefix("crates/providers/src/")?.split_once('/')?;
-    (!matches!(provider, "client" | "shared" | "sim")).then_some(provider)
+    (!matches!(provider, "client" | "shared" | "sim" | "statement")).then_some(provider)
 }
 
 /// Whether `path` is part of a simulator, which plays another process with a clock of its own.

@@ -110,8 +110,8 @@ fn row(record: &Record<'_>, sets: &[Columns]) -> Result<Row, BadDocument> {
     let first = given.next();
     if given.next().is_some() {
         return Err(record.bad(format!(
-            "`{}` has quantities of two kinds; give each its own row, with a cost of its own",
-            row.model
+            "{} has quantities of two kinds; give each its own row, with a cost of its own",
+            listed(&[&row.model])
         )));
     }
     let is_there = |set: &&Columns| names(set).iter().all(|name| record.get(name).is_some());

@@ -58,7 +58,7 @@ impl Document {
     pub fn open(name: &str, bytes: Vec<u8>) -> Result<Document, BadDocument> {
         let name: Arc<str> = Arc::from(name);
         let bad = |problem: String| BadDocument { document: Arc::clone(&name), line: 1, column: 1, problem };
-        let bytes = unpacked(bytes).map_err(bad)?;
+        let bytes = unpacked(bytes, LIMIT).map_err(bad)?;
         let text = text(bytes).map_err(|(offset, before, problem)| {
             let (line, column) = Lines::of(&before).place(&before, offset);
             BadDocument { line, column, ..bad(problem) }
@@ -167,25 +167,31 @@ impl Header {
 
 /// Names in backticks, as a list.
 pub(crate) fn listed<S: AsRef<str>>(names: &[S]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", printable(name.as_ref()))).collect();
     quoted.join(", ")
+}
+
+/// What a document says without what a terminal would obey.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 /// The beginning of a value, for an error.
 pub(super) fn shown(value: &str) -> String {
-    let clean: String = value.chars().filter(|c| !c.is_control()).take(SHOWN).collect();
+    let clean: String = printable(value).chars().take(SHOWN).collect();
     if clean.len() < value.trim().len() { format!("{clean}…") } else { clean }
 }
 
-fn unpacked(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
-    let too_large = || format!("the document is larger than {} MiB; export fewer days at once", LIMIT >> 20);
+/// The bytes of a document that may be packed, up to a limit.
+pub(super) fn unpacked(bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>, String> {
+    let too_large = || format!("the document is larger than {} MiB; export fewer days at once", limit >> 20);
     if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return if bytes.len() as u64 > LIMIT { Err(too_large()) } else { Ok(bytes) };
+        return if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) };
     }
     let mut whole = Vec::new();
-    let read = MultiGzDecoder::new(bytes.as_slice()).take(LIMIT + 1).read_to_end(&mut whole);
+    let read = MultiGzDecoder::new(bytes.as_slice()).take(limit + 1).read_to_end(&mut whole);
     read.map_err(|error| format!("this gzip file is damaged ({error}); fetch it again"))?;
-    if whole.len() as u64 > LIMIT { Err(too_large()) } else { Ok(whole) }
+    if whole.len() as u64 > limit { Err(too_large()) } else { Ok(whole) }
 }
 
 /// The text of bytes; else the offset of what is wrong, the text before it, and what it is.

@@ -3,6 +3,9 @@
 //! Each provider's `export.rs` lists the formats it is known to give; the canonical columns, which every provider
 //! can be brought into by hand, are read here. A document is recognised by its content, never by its name.
 
+#[cfg(feature = "sim")]
+#[cfg(test)]
+mod bills_tests;
 mod canonical;
 mod document;
 pub(crate) mod fetch;

@@ -1,12 +1,15 @@
 //! What gathers while documents are read, and what is said about them at the end.
 
-use super::{Document, Kind, Row, Statement, record::Record};
+use super::{Document, Kind, Row, Statement, document::printable, record::Record};
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
 use vg_core::{Money, Quantity, Source, UnixMicros, Usage};
+
+/// Nobody reads more notes than this.
+const NOTES: usize = 100;
 
 /// A statement in the making.
 #[derive(Default)]
@@ -33,8 +36,13 @@ struct LastPage {
 impl Reading {
     /// Says something about the documents, once.
     pub fn note(&mut self, note: String) {
+        let note = printable(&note);
         if !self.statement.notes.contains(&note) {
-            self.statement.notes.push(note);
+            match self.statement.notes.len() {
+                0..NOTES => self.statement.notes.push(note),
+                NOTES => self.statement.notes.push("there is more of the kind, which is left out".to_owned()),
+                _ => {}
+            }
         }
     }
 

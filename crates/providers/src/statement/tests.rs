@@ -343,3 +343,34 @@ fn a_row_of_an_answer_on_one_line_is_found_at_once() {
     assert_eq!(statement.rows.len(), 20_000);
     assert!(statement.rows.iter().all(|row| row.line == 1));
 }
+
+#[test]
+fn what_is_packed_may_not_grow_without_end() {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(&vec![b'0'; 3 << 20]).unwrap();
+    let packed = packed.finish().unwrap();
+    assert_eq!(document::unpacked(packed.clone(), 3 << 20).unwrap().len(), 3 << 20);
+    let said = document::unpacked(packed, 2 << 20).unwrap_err();
+    assert_eq!(said, "the document is larger than 2 MiB; export fewer days at once");
+    assert!(document::unpacked(vec![b'0'; 10], 9).is_err());
+}
+
+#[test]
+fn what_a_document_says_moves_no_cursor() {
+    let text = "model,characters,cost_usd,\u{1b}[2Jowner\na,1,1,x\n";
+    let (_, notes) = read_text("cartesia", text);
+    assert_eq!(notes, ["`x`: not compared are `[2Jowner`"]);
+    let bad =
+        read("cartesia", &[opened("x", &text.replace("a,1,1", "a,\u{1b}1,1"))]).unwrap_err().to_string();
+    assert!(bad.starts_with("x:2:3: `characters` is `1…`; expected a number"), "{bad}");
+}
+
+#[test]
+fn notes_have_an_end() {
+    let item = r#"{"amount":{"value":1,"currency":"usd"},"line_item":"Thing ID"}"#;
+    let items: Vec<String> = (0..200).map(|id| item.replace("ID", &id.to_string())).collect();
+    let text = format!(r#"{{"data":[{{"start_time":0,"end_time":1,"results":[{}]}}]}}"#, items.join(","));
+    let (rows, notes) = read_text("openai", &text);
+    assert_eq!((rows.len(), notes.len()), (200, 101));
+    assert_eq!(notes[100], "there is more of the kind, which is left out");
+}
