@@ -54,6 +54,21 @@ pub async fn get(ledger: &Ledger, id: i64) -> Result<Kept, Error> {
     kept.ok_or(Error::NoReconciliation { id })
 }
 
+/// The numbers of the reconciliations on which the period of a report, or a part of it, is closed.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn closed(ledger: &Ledger, report: &Report) -> Result<Vec<i64>, Error> {
+    let window = crate::Days::of_dates(report.first, report.last).window();
+    let overlaps = |kept: &Kept| {
+        kept.closed_at.is_some()
+            && Some(kept.found.since) < window.until
+            && Some(kept.found.until) > window.since
+    };
+    let kept = history(ledger, Some(report.provider), u32::MAX).await?;
+    Ok(kept.iter().filter(|kept| overlaps(kept)).map(|kept| kept.id).collect())
+}
+
 /// Closes the period of a reconciliation on it.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ mod tests;
 pub use causes::{Cause, Reason};
 pub use compare::Model;
 pub use correct::{Corrected, correct};
-pub use history::{Kept, close, get, history, keep};
+pub use history::{Kept, close, closed, get, history, keep};
 pub use report::{Report, ReportRow, Total};
 pub use requests::{Requests, Unmatched, requests};
 pub use side::Unit;

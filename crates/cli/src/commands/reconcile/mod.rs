@@ -21,7 +21,7 @@ use vg_providers::{
 };
 use vg_services::{
     Days, Error, Ledger,
-    reconcile::{Asked, Report, keep, reconcile, requests},
+    reconcile::{Asked, Report, closed, keep, reconcile, requests},
 };
 
 /// Hold the ledger against a provider's bill, and say where the two differ and why.
@@ -147,6 +147,9 @@ pub(crate) async fn run(args: Args, environment: &Environment, printer: &mut Pri
     }
     for note in statement.notes.iter().chain(&report.notes) {
         printer.note(&format!("note: {note}"));
+    }
+    for closed in closed(&ledger, &report).await? {
+        printer.note(&format!("note: the period is closed on reconciliation {closed}"));
     }
     let is_whole = args.model.is_none() && args.day.is_none() && !args.no_keep && !report.rows.is_empty();
     if let (Ledger::Open(_), Some(url), true) = (&ledger, settings.database_url.as_deref(), is_whole) {

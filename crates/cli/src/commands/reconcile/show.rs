@@ -182,11 +182,8 @@ pub(super) fn requests(requests: &Requests, printer: &mut Printer) -> Result<()>
 
 /// An amount with its sign: `+$0.1000`.
 fn more(amount: Money, places: u32) -> String {
-    let text = amount.to_fixed(places);
-    match text.strip_prefix('-') {
-        Some(less) => format!("-${less}"),
-        None => format!("+${text}"),
-    }
+    let sign = if amount < Money::ZERO { '-' } else { '+' };
+    format!("{sign}${}", amount.to_fixed(places).trim_start_matches('-'))
 }
 
 fn signed(number: String) -> String {
