@@ -1,12 +1,15 @@
 """The native module: the engine and the command line, in Rust."""
 
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 __all__ = [
     "Attempt",
+    "BudgetExceeded",
     "ConfigError",
     "Desk",
     "Engine",
+    "LatencyUnknown",
+    "MiddlewareError",
     "ModelResolutionError",
     "Target",
     "__version__",
@@ -31,6 +34,18 @@ class ConfigError(Exception):
 
 class ModelResolutionError(ValueError):
     """A model string that leads to no provider of this installation."""
+
+class MiddlewareError(Exception):
+    """A request that VoiceGateway itself refuses, not its provider."""
+
+class BudgetExceeded(MiddlewareError):
+    """No models of the project's rosters are predicted to be fast enough, and `fallback_to_fastest` is false."""
+
+class LatencyUnknown(ModelResolutionError):
+    """Nothing is known of how fast any candidate of a modality is."""
+
+#: What routing chose for a conversation: stt, llm, tts, the budget in milliseconds, whether it is overrun.
+_Routed: TypeAlias = tuple[str | None, str | None, str | None, int, bool]
 
 @final
 class Engine:
@@ -64,8 +79,15 @@ class Engine:
         voice: str | None = None,
     ) -> Target: ...
     def chain(
-        self, modality: str, model: str | None, *, project: str, provider: str | None = None
+        self,
+        modality: str,
+        model: str | None,
+        *,
+        project: str,
+        provider: str | None = None,
+        routed: str | None = None,
     ) -> tuple[str, str, list[str]]: ...
+    def routed_modalities(self, project: str) -> list[str]: ...
     def fallbacks(self, modality: str, project: str) -> list[str]: ...
     def stack(self, project: str, name: str | None) -> list[str | None]: ...
     @property
@@ -91,6 +113,9 @@ class Desk:
     def costs(self, period: str, project: str | None = None) -> str: ...
     def latency(self, period: str, project: str | None = None) -> str: ...
     def projects(self) -> str: ...
+    def route(
+        self, project: str, *, stt: str | None = None, llm: str | None = None, tts: str | None = None
+    ) -> tuple[str, str, str, float, bool, int]: ...
     def budget(self, project: str) -> str: ...
 
 @final
@@ -130,6 +155,7 @@ class Target:
         request_id: bytes | None = None,
         probe: bool = False,
         fallback_from: str | None = None,
+        routed: _Routed | None = None,
         model: str | None = None,
         language: str | None = None,
         voice: str | None = None,

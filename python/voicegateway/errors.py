@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from ._native import ConfigError, ModelResolutionError
+from ._native import BudgetExceeded, ConfigError, LatencyUnknown, MiddlewareError, ModelResolutionError
 
-__all__ = ["ConfigError", "MiddlewareError", "ModelResolutionError"]
-
-
-class MiddlewareError(Exception):
-    """A request that VoiceGateway itself refuses, not its provider."""
+__all__ = ["BudgetExceeded", "ConfigError", "LatencyUnknown", "MiddlewareError", "ModelResolutionError"]

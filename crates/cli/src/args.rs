@@ -1,7 +1,7 @@
 //! The command line as typed.
 
 use crate::commands::{
-    costs, export_costs, init, keys, logs, models, prices, reconcile, serve, sessions, sim, status,
+    costs, export_costs, init, keys, logs, models, prices, reconcile, route, serve, sessions, sim, status,
 };
 
 /// The gateway under every voice agent: routing, costs, ledger.
@@ -34,6 +34,9 @@ pub(crate) enum Command {
     Prices(prices::Command),
     /// Hold the ledger against a provider's bill
     Reconcile(Box<reconcile::Args>),
+    /// Show how models are chosen by latency, and try it
+    #[command(subcommand)]
+    Route(route::Command),
     /// Serve the gateway for LiveKit agents and OpenAI clients
     Serve(serve::Args),
     /// List the conversations, or show one

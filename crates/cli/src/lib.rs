@@ -87,6 +87,7 @@ async fn dispatch(command: Command, environment: &Environment, printer: &mut Pri
         Command::Models(command) => commands::models::run(command, environment).await,
         Command::Prices(command) => commands::prices::run(command, environment, printer).await,
         Command::Reconcile(args) => commands::reconcile::run(*args, environment, printer).await,
+        Command::Route(command) => commands::route::run(command, environment, printer).await,
         Command::Serve(args) => Box::pin(commands::serve::run(args, environment, printer)).await,
         Command::Sessions(args) => commands::sessions::run(args, environment, printer).await,
         Command::Sim(args) => {

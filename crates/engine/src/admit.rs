@@ -2,7 +2,7 @@
 
 use crate::{Engine, Error, attempt::Attempt, clock, target::Target};
 use std::sync::Arc;
-use vg_core::RequestId;
+use vg_core::{RequestId, Routed};
 
 /// Facts without a column, by name.
 pub type Facts = Arc<[(&'static str, Box<str>)]>;
@@ -24,6 +24,8 @@ pub struct Scope {
     pub probe: bool,
     /// Further facts for the line, such as the LiveKit room, by name.
     pub facts: Option<Facts>,
+    /// What routing chose for the conversation, to be told by this line.
+    pub routed: Option<Arc<Routed>>,
     /// The model asked for, if the attempt goes to a fallback of it.
     pub fallback_from: Option<Arc<str>>,
 }

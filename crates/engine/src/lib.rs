@@ -22,6 +22,7 @@ pub use clock::now;
 pub use error::Error;
 pub use meter::{Meter, Reading};
 pub use resolve::{Ask, Found};
+pub use route::{Basis, Route, RouteError, RoutePart, route};
 pub use route::{Candidate, Chain, Fallback, Patience, Plan, Wishes, health::Circuit};
 pub use settle::{ChatText, Outcome, Settled};
 pub use shared::Collect;

@@ -19,6 +19,8 @@ pub struct Ask<'a> {
     pub modality: Modality,
     /// The model string; none, or `auto`, is the project's default.
     pub model: Option<&'a str>,
+    /// The model that routing chose for requests that name none.
+    pub routed: Option<&'a str>,
     /// The project.
     pub project: &'a str,
     /// The provider, if it is named beside the model.
@@ -39,6 +41,7 @@ impl<'a> Ask<'a> {
         Ask {
             modality: Modality::Llm,
             model: None,
+            routed: None,
             project,
             provider: None,
             api_key: None,
@@ -57,7 +60,10 @@ impl<'a> Ask<'a> {
     pub(crate) fn spelled_out(&self, config: &Config) -> Result<String, ModelResolutionError> {
         match self.model {
             Some(model) if !self.is_for_the_default() => Ok(with_provider(model, self.provider)),
-            _ => Ok(model::default_model(config, self.project, self.modality)?.to_owned()),
+            _ => match self.routed {
+                Some(routed) => Ok(routed.to_owned()),
+                None => Ok(model::default_model(config, self.project, self.modality)?.to_owned()),
+            },
         }
     }
 }

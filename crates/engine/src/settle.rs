@@ -3,7 +3,7 @@
 use crate::{attempt::Attempt, clock, meter::Reading, shared::Shared};
 use std::sync::Arc;
 use vg_core::{
-    Line, LineError, Modality, Money, Quantity, Source, Status, Usage,
+    Line, LineError, Modality, Money, Quantity, Routed, Source, Status, Usage,
     price::{Charge, Product},
     provider::{Facts, PriceQuery, Reach},
     tokens,
@@ -223,11 +223,13 @@ fn metadata(
         ("billed_model", Some(&*billed).filter(|billed| *billed != model)),
         ("unpriced", unpriced),
     ];
+    let routed = attempt.scope.routed.as_deref().and_then(|routed| serde_json::to_value(routed).ok());
     let known: serde_json::Map<_, _> = facts
         .into_iter()
         .chain(added.map(|(name, value)| (*name, Some(&**value))))
         .chain(outcome.note.map(|(name, value)| (name, Some(value))))
         .filter_map(|(name, value)| Some((name.to_owned(), serde_json::Value::from(value?))))
+        .chain(routed.map(|routed| (Routed::FACT.to_owned(), routed)))
         .collect();
     (!known.is_empty()).then(|| serde_json::Value::Object(known).to_string().into_boxed_str())
 }

@@ -36,6 +36,7 @@ fn desk() -> Router<Arc<Gateway>> {
         .route("/v1/latency", get(routes::latency::show))
         .route("/v1/logs", get(routes::logs::list))
         .route("/v1/projects", get(routes::projects::list))
+        .route("/v1/routing/observations", get(routes::routing::observations))
         .route("/v1/sessions", get(routes::sessions::list))
         .route("/v1/sessions/{id}", get(routes::sessions::show))
         .route("/v1/status", get(routes::status::show))

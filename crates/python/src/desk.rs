@@ -7,19 +7,24 @@ use crate::errors;
 use pyo3::{exceptions::PyValueError, prelude::*};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
+use tokio::runtime::{Builder, Runtime};
 use vg_cli::{Environment, settings::Settings};
-use vg_core::config::env::active_project;
+use vg_core::config::{PerModality, env::active_project};
 use vg_services::{
     Error, Ledger, Period,
     budgets::budget_show,
     costs::{CostArgs, cost_summary},
     latency::{LatencyArgs, latency_by_model},
     projects::project_list,
+    routing::{Observation, ObservationArgs, observation_list, route_choose},
     status::status,
 };
 
 /// How long a question waits for this process's own lines to be in the ledger.
 const OWN_LINES: Duration = Duration::from_secs(1);
+
+/// How long the choice of models waits for what was observed.
+const ROUTING: Duration = Duration::from_secs(1);
 
 /// The desk of one configuration. Every method blocks for the time of a few reads, without the interpreter lock.
 #[pyclass(frozen, module = "voicegateway._native")]
@@ -85,6 +90,37 @@ impl Desk {
         self.answer(py, async |ledger| project_list(ledger, &self.settings.config, None, now).await)
     }
 
+    /// The models of a conversation of `project` that begins now (stt, llm, tts), what they are predicted to take
+    /// together in milliseconds, whether that is over the budget, and the budget. A model that is given is the only candidate of its modality. A
+    /// ledger that does not answer soon holds nobody up: published medians stand in for it.
+    #[pyo3(signature = (project, *, stt=None, llm=None, tts=None))]
+    fn route(
+        &self,
+        py: Python<'_>,
+        project: &str,
+        stt: Option<String>,
+        llm: Option<String>,
+        tts: Option<String>,
+    ) -> PyResult<(String, String, String, f64, bool, u32)> {
+        let (config, fixed) = (&self.settings.config, PerModality { stt, llm, tts });
+        let route = py.detach(|| {
+            let observations = runtime()?.block_on(async {
+                let read = self.observations(project);
+                tokio::time::timeout(ROUTING, read)
+                    .await
+                    .unwrap_or(Err(Error::Slow { seconds: ROUTING.as_secs() }))
+            });
+            let observations = observations.unwrap_or_else(|error| {
+                tracing::warn!(error = error.chain(), "models are chosen by published medians");
+                Vec::new()
+            });
+            route_choose(config, project, &fixed, &observations).map_err(|error| errors::desk(&error))
+        })?;
+        let (predicted_ms, budget_overrun) = (route.predicted_ms(), route.budget_overrun());
+        let PerModality { stt, llm, tts } = route.parts;
+        Ok((stt.model, llm.model, tts.model, predicted_ms, budget_overrun, route.budget_ms))
+    }
+
     /// Where a project stands against its budget of the UTC day.
     fn budget(&self, py: Python<'_>, project: &str) -> PyResult<String> {
         let now = vg_engine::now();
@@ -93,6 +129,14 @@ impl Desk {
 }
 
 impl Desk {
+    async fn observations(&self, project: &str) -> Result<Vec<Observation>, Error> {
+        let ledger = Ledger::open_as_it_is(self.settings.database_url.as_deref()).await?;
+        let args = ObservationArgs { project: Some(project.to_owned()), tenant: None };
+        let list = observation_list(&ledger, args, vg_engine::now()).await;
+        ledger.close().await;
+        Ok(list?.observations)
+    }
+
     fn answer<T: Serialize + Send>(
         &self,
         py: Python<'_>,
@@ -101,11 +145,7 @@ impl Desk {
         let answer = py.detach(|| {
             // What this process just booked is asked for too; a ledger that cannot be written shall not be waited for.
             self.engine.flush(OWN_LINES);
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(|error| failed(&error))?;
-            runtime.block_on(async {
+            runtime()?.block_on(async {
                 let url = self.settings.database_url.as_deref();
                 let ledger = Ledger::open(url, &self.environment.temporary()).await;
                 let ledger = ledger.map_err(|error| errors::desk(&error))?;
@@ -116,6 +156,10 @@ impl Desk {
         })?;
         json(&answer)
     }
+}
+
+fn runtime() -> PyResult<Runtime> {
+    Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))
 }
 
 fn json(answer: &impl Serialize) -> PyResult<String> {

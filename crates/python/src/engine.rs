@@ -114,24 +114,30 @@ impl Engine {
         language: Option<&str>,
         voice: Option<&str>,
     ) -> PyResult<Target> {
-        let ask =
-            Ask { modality: parsed(modality)?, model, project, provider, api_key, base_url, language, voice };
+        let ask = Ask { model, provider, api_key, base_url, language, voice, ..Ask::of_project(project) };
+        let ask = Ask { modality: parsed(modality)?, ..ask };
         let inner = self.inner.resolve(&ask).map_err(|error| errors::engine(&error))?;
         Ok(Target { engine: Arc::clone(&self.inner), inner })
     }
 
     /// The chain of a model: its ledger name, its model string spelled out, and the strings of what stands in for it.
-    #[pyo3(signature = (modality, model, *, project, provider=None))]
+    #[pyo3(signature = (modality, model, *, project, provider=None, routed=None))]
     fn chain(
         &self,
         modality: &str,
         model: Option<&str>,
         project: &str,
         provider: Option<&str>,
+        routed: Option<&str>,
     ) -> PyResult<(String, String, Vec<String>)> {
-        let ask = Ask { modality: parsed(modality)?, model, provider, ..Ask::of_project(project) };
+        let ask = Ask { modality: parsed(modality)?, model, routed, provider, ..Ask::of_project(project) };
         let chain = self.inner.chain(&ask).map_err(|error| errors::engine(&error))?;
         Ok((chain.asked.to_string(), chain.first, chain.following))
+    }
+
+    /// The modalities of a project whose model routing chooses when none is named.
+    fn routed_modalities(&self, project: &str) -> Vec<&'static str> {
+        self.inner.routed_modalities(project).into_iter().map(Modality::as_str).collect()
     }
 
     /// The model strings of a project's chain.

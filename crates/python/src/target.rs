@@ -3,8 +3,11 @@
 use crate::{attempt::Attempt, errors};
 use pyo3::{prelude::*, types::PyDict};
 use std::{borrow::Cow, sync::Arc};
-use vg_core::{RequestId, provider::Direction};
+use vg_core::{RequestId, Routed, provider::Direction};
 use vg_engine::{Options, Scope};
+
+/// What routing chose for a conversation: stt, llm, tts, the budget in milliseconds, whether it is overrun.
+pub type RoutedModels = (Option<String>, Option<String>, Option<String>, u32, bool);
 
 /// One model at one provider for one project, frozen.
 #[pyclass(frozen, module = "voicegateway._native")]
@@ -92,7 +95,7 @@ impl Target {
 
     /// Begins an attempt.
     #[pyo3(signature = (*, session_id=None, tenant_id=None, agent_id=None, turn=None, request_id=None, probe=false,
-                        fallback_from=None, model=None, language=None, voice=None, streaming=true))]
+                        fallback_from=None, routed=None, model=None, language=None, voice=None, streaming=true))]
     #[expect(clippy::too_many_arguments, reason = "one call across the boundary for each attempt")]
     fn begin(
         &self,
@@ -103,6 +106,7 @@ impl Target {
         request_id: Option<&[u8]>,
         probe: bool,
         fallback_from: Option<&str>,
+        routed: Option<RoutedModels>,
         model: Option<String>,
         language: Option<String>,
         voice: Option<String>,
@@ -117,6 +121,9 @@ impl Target {
             request_id,
             probe,
             fallback_from: fallback_from.map(Into::into),
+            routed: routed.map(|(stt, llm, tts, budget_ms, budget_overrun)| {
+                Arc::new(Routed { stt, llm, tts, budget_ms, budget_overrun })
+            }),
             ..Scope::default()
         };
         let options = Options { model, language, voice, streaming };

@@ -23,6 +23,15 @@ pub enum Error {
     /// There is to be no ledger.
     #[error("the ledger is off")]
     Off,
+    /// The configuration has no such project.
+    #[error("there is no project `{id}`: `projects` of voicegw.yaml names them")]
+    NoProject {
+        /// What was asked for.
+        id: String,
+    },
+    /// There is no route.
+    #[error(transparent)]
+    Route(#[from] vg_engine::RouteError),
     /// No line names this session.
     #[error("there is no session `{id}`")]
     NoSession {
@@ -138,10 +147,12 @@ impl Error {
             | Error::SecretMalformed { .. }
             | Error::NoSecretPlace
             | Error::SecretUnknown { .. } => Kind::Conflict,
-            Error::NoSession { .. }
+            Error::NoProject { .. }
+            | Error::NoSession { .. }
             | Error::NoKey { .. }
             | Error::NoProvider { .. }
             | Error::NoReconciliation { .. } => Kind::NotFound,
+            Error::Route(error) => error.kind(),
             Error::Unset(_) => Kind::Unauthenticated,
             Error::Store(error) => error.kind(),
             Error::SecretFile { .. } | Error::Slow { .. } | Error::Write(_) => Kind::Unavailable,

@@ -24,7 +24,20 @@ impl Ledger {
     /// When there is a file and it cannot be read as a ledger.
     pub async fn open(url: Option<&str>, temporary: &Path) -> Result<Ledger, Error> {
         let Some(url) = url else { return Ok(Ledger::Off) };
-        match Reader::open_with(url, temporary).await {
+        Ledger::opened(Reader::open_with(url, temporary).await)
+    }
+
+    /// The same without bringing in anything: for questions that must not wait.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub async fn open_as_it_is(url: Option<&str>) -> Result<Ledger, Error> {
+        let Some(url) = url else { return Ok(Ledger::Off) };
+        Ledger::opened(Reader::open_as_it_is(url).await)
+    }
+
+    fn opened(reader: Result<Reader, vg_store::Error>) -> Result<Ledger, Error> {
+        match reader {
             Ok(reader) => Ok(Ledger::Open(reader)),
             Err(absent @ vg_store::Error::Absent { .. }) => Ok(Ledger::NotBegun(absent.to_string())),
             Err(error) => Err(error.into()),

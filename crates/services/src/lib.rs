@@ -21,6 +21,7 @@ mod price;
 pub mod prices;
 pub mod projects;
 pub mod reconcile;
+pub mod routing;
 pub mod secrets;
 pub mod sessions;
 pub mod status;

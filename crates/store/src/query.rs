@@ -3,7 +3,7 @@
 
 use crate::sketch::Sketch;
 use std::collections::BTreeMap;
-use vg_core::{AttemptId, Line, Modality, Money, Quantity, Status, UnixMicros};
+use vg_core::{AttemptId, Line, Modality, Money, Quantity, Routed, Status, UnixMicros};
 
 /// The order of lines, by attempt id, which is the order of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -351,6 +351,8 @@ pub struct Session {
     pub started_at: UnixMicros,
     /// When its latest request ended.
     pub ended_at: UnixMicros,
+    /// What routing chose for it; `None` when it was not routed.
+    pub routed: Option<Routed>,
     /// How many requests failed.
     pub errors: u64,
     /// The modalities that were used, in the order of [`Modality::ALL`].
@@ -368,6 +370,10 @@ pub struct Part {
     pub unpriced: u64,
     /// What the priced ones cost.
     pub cost: Money,
+    /// How many of them have a time to the first token, audio or transcript.
+    pub answered: u64,
+    /// The sum of these times.
+    pub ttfb_micros: u64,
 }
 
 impl Session {
@@ -384,5 +390,14 @@ impl Session {
     /// What the priced ones cost.
     pub fn cost(&self) -> Money {
         self.parts.iter().map(|part| part.cost).sum()
+    }
+
+    /// How much of its latency budget a routed session took, in milliseconds: the mean times to the first output,
+    /// summed over the modalities that have one. `None` for a session that was not routed, and while nothing is
+    /// measured.
+    pub fn budget_ms_used(&self) -> Option<f64> {
+        let measured = || self.parts.iter().filter(|part| part.answered > 0);
+        let mean_ms = |part: &Part| part.ttfb_micros as f64 / part.answered as f64 / 1e3;
+        (self.routed.is_some() && measured().count() > 0).then(|| measured().map(mean_ms).sum())
     }
 }

@@ -9,10 +9,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..budget import check_budget
-from ..errors import ConfigError, ModelResolutionError
+from ..errors import BudgetExceeded, ConfigError, ModelResolutionError
 from ._attach import attach, attach_session
 from ._engine import flush
 from ._factories import LLM, STT, TTS, stack
+from ._routing import RoutedTriple, route_session
 from ._scope import (
     current_tenant,
     get_active_project,
@@ -26,8 +27,10 @@ __all__ = [
     "LLM",
     "STT",
     "TTS",
+    "BudgetExceeded",
     "ConfigError",
     "ModelResolutionError",
+    "RoutedTriple",
     "attach",
     "attach_session",
     "check_budget",
@@ -35,6 +38,7 @@ __all__ = [
     "flush",
     "get_active_project",
     "reset_tenant_id",
+    "route_session",
     "set_project",
     "set_tenant",
     "stack",

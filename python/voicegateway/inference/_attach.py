@@ -21,6 +21,7 @@ from .. import _native, providers
 from ._attempts import Request
 from ._engine import Place, engine_of, flush, flush_with_job, logger
 from ._framework import watch
+from ._routing import checked_routed
 from ._scope import Attached, attach_to, within_session
 from ._sinks import Collector
 from ._streams import STATE, State, metered_llm, metered_stt, metered_tts, request_of
@@ -259,17 +260,18 @@ def attach_session(
 ) -> str:
     """Bind one of LiveKit's sessions to a conversation and return its id; flush the ledger when it closes.
 
-    ``tenant_id`` of ``None`` leaves the tenant to the context. The other arguments belong to parts of the product
-    that this version does not have; one that is given is named in a warning.
+    ``tenant_id`` of ``None`` leaves the tenant to the context. ``routed_triple`` is ``(stt, llm, tts, budget_ms,
+    budget_overrun)``, for models that were chosen by latency and built by name. The other arguments belong to parts of
+    the product that this version does not have; one that is given is named in a warning.
     """
     warn_of(
-        routed_triple=routed_triple,
         bypass_guardrails=bypass_guardrails or None,
         turn_tracker=turn_tracker,
         dead_air_detector=dead_air_detector,
         cost_tracker=cost_tracker,
     )
-    conversation = attach_to(agent_session, session_id, Attached(tenant_id=tenant_id))
+    routed = None if routed_triple is None else checked_routed(routed_triple)
+    conversation = attach_to(agent_session, session_id, Attached(tenant_id=tenant_id, routed=routed))
     _follow(agent_session)
     flush_on_close(agent_session)
     return conversation

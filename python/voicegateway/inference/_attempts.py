@@ -23,6 +23,8 @@ from ._scope import Scope
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .._native import _Routed as Routed
+
 
 _LONGEST_MESSAGE = 200
 
@@ -166,10 +168,15 @@ class Standing:
 class Request:
     """One request of an agent: it makes one attempt, and another one for each retry."""
 
-    __slots__ = ("_engine", "_id", "_probe", "_scope", "_standing", "_target", "latest", "tell")
+    __slots__ = ("_engine", "_id", "_probe", "_routed", "_scope", "_standing", "_target", "latest", "tell")
 
     def __init__(
-        self, target: _native.Target, scope: Scope, standing: Standing, engine: _native.Engine
+        self,
+        target: _native.Target,
+        scope: Scope,
+        standing: Standing,
+        engine: _native.Engine,
+        routed: Routed | None = None,
     ) -> None:
         self._target = target
         self._engine = engine
@@ -179,6 +186,8 @@ class Request:
         self.latest: Booking | None = None
         #: What every attempt is told by before it is settled.
         self.tell: Callable[[_native.Attempt], None] | None = None
+        #: What its first attempt tells of the conversation's routing.
+        self._routed = routed
         self._standing = standing
         self._probe = standing.is_given_up or _is_recovery_probe()
 
@@ -199,12 +208,13 @@ class Request:
             request_id=self._id,
             probe=self._probe,
             fallback_from=self._standing.fallback_from,
+            routed=self._routed,
             model=model,
             language=language,
             voice=voice,
             streaming=streaming,
         )
-        self._id = native.request_id
+        self._id, self._routed = native.request_id, None
         self.latest = Booking(native, self._engine)
         self.latest.tell = self.tell
         return self.latest

@@ -15,7 +15,7 @@ import threading
 import weakref
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import _native
 from ._sinks import Feed, Sink
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 logger = logging.getLogger("voicegateway")
+
+_T = TypeVar("_T")
 
 #: How long an exiting process waits for its last lines to become durable.
 _EXIT_SECONDS = 5.0
@@ -110,10 +112,15 @@ def at(place: Place) -> Iterator[None]:
 
 def ask(opened: _native.Engine, question: Callable[[_native.Desk], str]) -> Any:
     """The answer of an engine's desk. Blocks for a few reads of the ledger, outside of the interpreter lock."""
+    return json.loads(reading(opened, question))
+
+
+def reading(opened: _native.Engine, question: Callable[[_native.Desk], _T]) -> _T:
+    """What a question that reads the ledger answers: no fork is in its way."""
     with _reading:
         answer = question(opened.desk)
     report(opened)
-    return json.loads(answer)
+    return answer
 
 
 def _prepare_exit() -> None:

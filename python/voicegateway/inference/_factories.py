@@ -17,7 +17,8 @@ from .. import providers
 from ..errors import ConfigError
 from ._chains import Substitute, failing_over, substitutes
 from ._engine import engine, flush_with_job, logger
-from ._scope import ensure_session, get_active_project, within_project
+from ._routing import conversation_of, model_of
+from ._scope import get_active_project, within_project
 from ._streams import STATE, State, metered_llm, metered_stt, metered_tts
 
 if TYPE_CHECKING:
@@ -65,10 +66,16 @@ def _build(
     if api_secret:
         warnings.warn("api_secret has no effect: the provider is called with your own key", stacklevel=3)
     opened, project = engine(), get_active_project()
-    asked_for, first, following = opened.chain(modality, model, project=project, provider=provider)
+    conversation = conversation_of(opened, project)
+    is_default = model is None or model == "auto"
+    routed = conversation.route(modality) if is_default else None
+    asked_for, first, following = opened.chain(
+        modality, model, project=project, provider=provider, routed=model_of(routed, modality)
+    )
+    if first == model_of(conversation.routed, modality):
+        routed = conversation.routed
     head = Substitute(first, asked.voice, extra_kwargs)
     others = [Substitute(name) for name in following] if fallback is None else substitutes(fallback)
-    ensure_session()
     flush_with_job()
     built: list[Any] = []
     failure: Exception | None = None
@@ -100,7 +107,10 @@ def _build(
         known = {name: given[name] for name in given.keys() & _parameters(plugin_class) if given[name] is not None}
         made = _METERED[modality](plugin_class)(**{**known, **target.extra, **(member.extra_kwargs or {})})
         fallback_from = None if is_head else asked_for
-        made.__dict__[STATE] = State(target, modality, providers.options_of, conn_options, fallback_from)
+        made.__dict__[STATE] = State(
+            target, modality, providers.options_of, conn_options, fallback_from, routed=routed
+        )
+        conversation.built.setdefault(modality, member.model)
         adapter.listen(made)
         built.append(made)
         if not opened.walks_chains_in_mid_call:

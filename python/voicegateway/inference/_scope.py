@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from livekit.agents.voice import AgentSession, SpeechHandle
 
+    from .._native import _Routed as Routed
+
 _project: contextvars.ContextVar[str | None] = contextvars.ContextVar("voicegateway_project", default=None)
 _session: contextvars.ContextVar[str | None] = contextvars.ContextVar("voicegateway_session", default=None)
 _tenant: contextvars.ContextVar[str | None] = contextvars.ContextVar("voicegateway_tenant", default=None)
@@ -35,6 +37,8 @@ class Attached:
 
     tenant_id: str | None = None
     agent_id: str | None = None
+    #: What was chosen for it by latency.
+    routed: Routed | None = None
 
 
 #: The attached session that the code of this context works for. LiveKit's own variable is not set where it listens.
@@ -64,7 +68,9 @@ def attach_to(agent_session: AgentSession[Any], session_id: str | None, attached
         _session_of[agent_session] = session_id
     known = _attached.get(agent_session, Attached())
     _attached[agent_session] = Attached(
-        tenant_id=attached.tenant_id or known.tenant_id, agent_id=attached.agent_id or known.agent_id
+        tenant_id=attached.tenant_id or known.tenant_id,
+        agent_id=attached.agent_id or known.agent_id,
+        routed=attached.routed or known.routed,
     )
     return _id_of(agent_session)
 
@@ -152,6 +158,7 @@ class Scope:
     tenant_id: str | None
     agent_id: str | None
     turn: int | None
+    routed: Routed | None = None
 
 
 def scope_of_request(caller_turns: int | None = None) -> Scope:
@@ -175,6 +182,7 @@ def scope_of_request(caller_turns: int | None = None) -> Scope:
         tenant_id=attached.tenant_id or _tenant.get(),
         agent_id=attached.agent_id,
         turn=turn,
+        routed=attached.routed,
     )
 
 

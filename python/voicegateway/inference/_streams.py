@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .. import _native
+    from .._native import _Routed as Routed
 
 #: Where a metered object keeps what it needs; one name, so that nothing else of the plugin's is touched.
 STATE = "_voicegateway"
@@ -50,7 +51,9 @@ class State:
         "modality",
         "options",
         "place",
+        "routed",
         "target",
+        "told",
     )
 
     def __init__(
@@ -64,6 +67,7 @@ class State:
         is_adopted: bool = False,
         is_listed: bool = True,
         place: Place | None = None,
+        routed: Routed | None = None,
     ) -> None:
         #: What it stands for, until ``update_options`` says otherwise.
         self.target = target
@@ -80,6 +84,10 @@ class State:
         self.conn_options = conn_options
         #: The ledger's name of the model it was built in place of.
         self.fallback_from = fallback_from
+        #: What was chosen by latency for the conversation it was built for.
+        self.routed = routed
+        #: The conversation that its requests told of that last.
+        self.told: str | None = None
 
     @property
     def engine(self) -> _native.Engine:
@@ -157,7 +165,12 @@ def request_of(owner: Any, caller_turns: int | None = None) -> Request:
     """A request that is made of ``owner`` now."""
     state: State = owner.__dict__[STATE]
     opened = state.engine  # before its target, which it may take over
-    return Request(state.target, scope_of_request(caller_turns), standing_of(owner, state.fallback_from), opened)
+    scope = scope_of_request(caller_turns)
+    routed = None
+    # The first request of each object tells it: a stream that listens is booked at the end of a call.
+    if state.told != scope.session_id and (routed := scope.routed or state.routed) is not None:
+        state.told = scope.session_id
+    return Request(state.target, scope, standing_of(owner, state.fallback_from), opened, routed)
 
 
 def standing_of(owner: Any, fallback_from: str | None) -> Standing:

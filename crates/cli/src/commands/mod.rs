@@ -8,6 +8,7 @@ pub(crate) mod logs;
 pub(crate) mod models;
 pub(crate) mod prices;
 pub(crate) mod reconcile;
+pub(crate) mod route;
 pub(crate) mod serve;
 pub(crate) mod sessions;
 pub(crate) mod sim;

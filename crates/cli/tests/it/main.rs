@@ -10,6 +10,7 @@ mod logs;
 mod machine;
 mod prices;
 mod reconcile;
+mod route;
 mod serve;
 mod sessions;
 mod status;

@@ -72,6 +72,7 @@ fn row() -> Value {
         "routed_llm": null,
         "routed_tts": null,
         "budget_ms": null,
+        "budget_ms_used": null,
         "budget_overrun": null,
         "guardrails_active": null,
         "guardrails_bypassed": null,

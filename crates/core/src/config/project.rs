@@ -218,7 +218,7 @@ impl Project {
         for (key, modality) in [("stt_model", Stt), ("llm_model", Llm), ("tts_model", Tts)] {
             s.points_to(key, Target::Model(modality));
         }
-        s.without_effect(&["daily_budget", "budget_action", "metrics", "replay", "tenant", "routing"]);
+        s.without_effect(&["daily_budget", "budget_action", "metrics", "replay", "tenant"]);
         s.without_effect(&["branding", "guardrails"]);
         project
     }

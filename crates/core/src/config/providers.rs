@@ -30,6 +30,14 @@ impl<T> PerModality<T> {
         }
     }
 
+    /// What `one` makes for each modality, in the order of a conversation.
+    ///
+    /// # Errors
+    /// The first one of `one`.
+    pub fn try_from_fn<E>(mut one: impl FnMut(Modality) -> Result<T, E>) -> Result<Self, E> {
+        Ok(PerModality { stt: one(Modality::Stt)?, llm: one(Modality::Llm)?, tts: one(Modality::Tts)? })
+    }
+
     fn read(mut one: impl FnMut(&'static str, Modality) -> T) -> Self {
         PerModality {
             stt: one("stt", Modality::Stt),

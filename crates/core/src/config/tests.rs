@@ -149,7 +149,7 @@ fn sections_without_effect_are_named_once_each() {
     assert_eq!(
         inert,
         "projects.acme.daily_budget projects.acme.budget_action projects.acme.metrics projects.acme.replay \
-         projects.acme.tenant projects.acme.routing projects.acme.branding projects.acme.guardrails \
+         projects.acme.tenant projects.acme.branding projects.acme.guardrails \
          cost_tracking.daily_budget_alert cost_tracking.storage auth.cors_origins rate_limits \
          dashboard ingest retention workers"
     );

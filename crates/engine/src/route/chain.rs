@@ -36,6 +36,18 @@ impl Engine {
         Ok(Chain { asked, first, following: named(following, ask.modality) })
     }
 
+    /// The modalities whose model routing chooses when none is named: those with a roster, unless the project has a
+    /// model of its own.
+    pub fn routed_modalities(&self, project: &str) -> Vec<Modality> {
+        let config = self.shared.config();
+        let Some(section) = config.projects.get(project) else { return Vec::new() };
+        let is_routed = |modality: &Modality| {
+            section.default_models.get(*modality).is_none()
+                && !section.routing.rosters.get(*modality).is_empty()
+        };
+        Modality::ALL.into_iter().filter(is_routed).collect()
+    }
+
     /// The model strings of a project's chain, or of the one that all projects share; none when there is none.
     pub fn fallbacks(&self, project: &str, modality: Modality) -> Vec<String> {
         named(self.shared.config().chain(project, modality), modality)
@@ -43,11 +55,11 @@ impl Engine {
 }
 
 /// The members that can be told: a variable that is not set leaves one out.
-fn named(chain: &[Text], modality: Modality) -> Vec<String> {
+pub(super) fn named(chain: &[Text], modality: Modality) -> Vec<String> {
     let told = |name: &Text| match name.get() {
         Ok(name) => Some(name.to_owned()),
         Err(error) => {
-            tracing::warn!(%error, %modality, "a member of the chain is left out");
+            tracing::warn!(%error, %modality, "a model is left out");
             None
         }
     };

@@ -2,9 +2,11 @@
 
 mod chain;
 pub(crate) mod health;
+mod latency;
 mod plan;
 
 pub use chain::Chain;
+pub use latency::{Basis, Route, RouteError, RoutePart, route};
 
 use crate::target::Target;
 use serde_json::{Map, Value};

@@ -7,6 +7,7 @@ pub(crate) mod logs;
 pub(crate) mod metrics;
 mod params;
 pub(crate) mod projects;
+pub(crate) mod routing;
 pub(crate) mod sessions;
 pub(crate) mod status;
 

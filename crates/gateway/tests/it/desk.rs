@@ -35,12 +35,13 @@ models:
   stt: { ears: { provider: deepgram, model: nova-3 } }
 ";
 
-const ROUTES: [&str; 7] = [
+const ROUTES: [&str; 8] = [
     "/v1/status",
     "/v1/costs",
     "/v1/latency",
     "/v1/logs",
     "/v1/projects",
+    "/v1/routing/observations",
     "/v1/sessions",
     "/v1/sessions/vg-1",
 ];
@@ -168,7 +169,9 @@ async fn a_tenants_key_sees_its_own_alone() {
     assert_eq!(get("/v1/sessions/vg-1").await.status, 200);
     let missing = get("/v1/sessions/vg-2").await;
     assert_eq!((missing.status, missing.json()["type"].clone()), (404, json!("not_found")));
-    for path in ["/v1/logs", "/v1/costs", "/v1/latency", "/v1/projects", "/v1/sessions"] {
+    for path in
+        ["/v1/logs", "/v1/costs", "/v1/latency", "/v1/projects", "/v1/routing/observations", "/v1/sessions"]
+    {
         assert_eq!(get(&format!("{path}?tenant=acme")).await.status, 200, "{path}");
         for other in ["other", ""] {
             assert_eq!(get(&format!("{path}?tenant={other}")).await.status, 403, "{path}");
@@ -217,6 +220,26 @@ async fn latency_has_the_percentiles_the_owner_asks_for() {
     assert!(chat["latency_percentiles"]["p99_9"].as_f64().unwrap() >= 790.0, "{chat}");
     assert_eq!(desk.json("/v1/latency?project=nobodys").await, json!({}));
     assert_eq!(desk.get("/v1/latency?period=year").await.status, 422);
+}
+
+#[tokio::test]
+async fn routing_goes_by_the_first_outputs_of_a_day() {
+    let desk = Desk::start(YAML, lines()).await;
+    let body = desk.json("/v1/routing/observations?project=default").await;
+    let seen = &body["observations"][0];
+    assert_eq!(
+        (body["observations"].as_array().unwrap().len(), &body["filter"]),
+        (1, &json!({"project": "default"}))
+    );
+    assert_eq!((&seen["model_id"], &seen["sample_count"]), (&json!("openai/gpt-4.1"), &json!(1)));
+    assert!((seen["p50_ms"].as_f64().unwrap() - 400.0).abs() <= 4.0, "{seen}");
+    let fields = ["project_id", "provider", "modality", "model_id", "p50_ms", "p95_ms", "sample_count"];
+    assert_eq!(names(seen), [&fields[..], &["window_start", "window_end", "refreshed_at"]].concat());
+    // The other project's request was not timed.
+    assert_eq!(desk.json("/v1/routing/observations?project=shop").await["observations"], json!([]));
+    let key = desk.key(Some("other")).await;
+    let own = desk.server.get("/v1/routing/observations", Some(&key)).await.json();
+    assert_eq!(own["observations"], json!([]));
 }
 
 #[tokio::test]
@@ -387,6 +410,7 @@ async fn one_conversation_is_shown_with_its_parts() {
         "routed_llm",
         "routed_tts",
         "budget_ms",
+        "budget_ms_used",
         "budget_overrun",
         "guardrails_active",
         "guardrails_bypassed",

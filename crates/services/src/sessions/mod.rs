@@ -56,11 +56,18 @@ pub struct SessionRow {
     pub tenant_id: Option<String>,
     /// The first agent named.
     pub agent_id: Option<String>,
-    routed_stt: NotRecorded,
-    routed_llm: NotRecorded,
-    routed_tts: NotRecorded,
-    budget_ms: NotRecorded,
-    budget_overrun: NotRecorded,
+    /// The model that routing chose for speech to text; `null` when it was not routed.
+    pub routed_stt: Option<String>,
+    /// For text to text, likewise.
+    pub routed_llm: Option<String>,
+    /// For text to speech, likewise.
+    pub routed_tts: Option<String>,
+    /// The latency budget that was in force, in milliseconds; `null` when it was not routed.
+    pub budget_ms: Option<u32>,
+    /// How much of it was taken: the mean times to the first output, summed over the modalities that have one.
+    pub budget_ms_used: Option<f64>,
+    /// Whether it was predicted to take more.
+    pub budget_overrun: Option<bool>,
     guardrails_active: NotRecorded,
     guardrails_bypassed: NotRecorded,
     guardrail_policy_snapshot: NotRecorded,
@@ -160,7 +167,14 @@ fn session_part(part: &Part) -> SessionPart {
 
 fn row(session: Session) -> SessionRow {
     let (requests, unpriced) = (session.requests(), session.unpriced());
+    let routed = session.routed.as_ref();
     SessionRow {
+        routed_stt: routed.and_then(|routed| routed.stt.clone()),
+        routed_llm: routed.and_then(|routed| routed.llm.clone()),
+        routed_tts: routed.and_then(|routed| routed.tts.clone()),
+        budget_ms: routed.map(|routed| routed.budget_ms),
+        budget_ms_used: session.budget_ms_used(),
+        budget_overrun: routed.map(|routed| routed.budget_overrun),
         started_at: session.started_at,
         ended_at: session.ended_at,
         modalities: session.parts.iter().map(|part| part.modality).map(Modality::as_str).collect(),
@@ -172,11 +186,6 @@ fn row(session: Session) -> SessionRow {
         project: session.project,
         tenant_id: session.tenant_id,
         agent_id: session.agent_id,
-        routed_stt: (),
-        routed_llm: (),
-        routed_tts: (),
-        budget_ms: (),
-        budget_overrun: (),
         guardrails_active: (),
         guardrails_bypassed: (),
         guardrail_policy_snapshot: (),

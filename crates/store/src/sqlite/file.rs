@@ -18,10 +18,11 @@ use std::{
 pub(crate) const APPLICATION_ID: i64 = 0x5647_5731;
 
 /// The steps from an empty file to today's schema; the version is how many of them a file has had.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/sqlite/0001_ledger.sql"),
     include_str!("../../migrations/sqlite/0002_keys.sql"),
     include_str!("../../migrations/sqlite/0003_reconciliations.sql"),
+    include_str!("../../migrations/sqlite/0004_routing.sql"),
 ];
 
 /// The schema version of this program.

@@ -8,7 +8,7 @@ use crate::{
 };
 use sqlx::{Row, SqliteConnection, sqlite::SqliteArguments, sqlite::SqliteRow};
 use std::{collections::HashMap, sync::Arc};
-use vg_core::{Line, Modality, Money, Status, UnixMicros};
+use vg_core::{Line, Modality, Money, Routed, Status, UnixMicros};
 
 /// What a batch adds to one session.
 pub(super) struct Sums {
@@ -18,6 +18,7 @@ pub(super) struct Sums {
     agent_id: Option<Arc<str>>,
     started_at: i64,
     ended_at: i64,
+    routed: Option<Routed>,
     error_count: i64,
     parts: [PartSums; Modality::ALL.len()],
 }
@@ -27,6 +28,8 @@ struct PartSums {
     request_count: i64,
     unpriced_count: i64,
     cost_picos: i64,
+    ttfb_count: i64,
+    ttfb_micros: i64,
 }
 
 /// An empty name is no name.
@@ -49,6 +52,7 @@ pub(super) fn sums<'a>(lines: impl Iterator<Item = &'a Line>) -> Vec<Sums> {
                 agent_id: None,
                 started_at: line.started_at.0,
                 ended_at: line.ended_at.0,
+                routed: None,
                 error_count: 0,
                 parts: Default::default(),
             });
@@ -58,6 +62,7 @@ pub(super) fn sums<'a>(lines: impl Iterator<Item = &'a Line>) -> Vec<Sums> {
         sums.agent_id = sums.agent_id.take().or_else(|| named(line.agent_id.as_ref()));
         sums.started_at = sums.started_at.min(line.started_at.0);
         sums.ended_at = sums.ended_at.max(line.ended_at.0);
+        sums.routed = sums.routed.take().or_else(|| line.metadata.as_deref().and_then(Routed::told_by));
         let is_request = line.corrects.is_none();
         sums.error_count += i64::from(is_request && line.status == Status::Error);
         if let Some(part) = sums.parts.get_mut(line.modality as usize) {
@@ -65,6 +70,10 @@ pub(super) fn sums<'a>(lines: impl Iterator<Item = &'a Line>) -> Vec<Sums> {
             part.request_count += i64::from(is_request);
             part.unpriced_count += i64::from(is_request && cost.is_none());
             part.cost_picos = part.cost_picos.saturating_add(cost.unwrap_or(0));
+            if let Some(ttfb) = line.ttfb_micros.filter(|_| is_request) {
+                part.ttfb_count += 1;
+                part.ttfb_micros = part.ttfb_micros.saturating_add(columns::integer(ttfb));
+            }
         }
     }
     all
@@ -86,11 +95,14 @@ impl Database {
                 bind(&mut arguments, sums.agent_id.clone().map_or(Value::Null, Value::Text));
                 bind(&mut arguments, Value::Integer(sums.started_at));
                 bind(&mut arguments, Value::Integer(sums.ended_at));
+                bind_routed(&mut arguments, sums.routed.as_ref());
                 bind(&mut arguments, Value::Integer(sums.error_count));
                 for part in &sums.parts {
                     bind(&mut arguments, Value::Integer(part.request_count));
                     bind(&mut arguments, Value::Integer(part.unpriced_count));
                     bind(&mut arguments, Value::Integer(part.cost_picos));
+                    bind(&mut arguments, Value::Integer(part.ttfb_count));
+                    bind(&mut arguments, Value::Integer(part.ttfb_micros));
                 }
             }
             sqlx::query_with(text, arguments).execute(&mut self.connection).await.map_err(&failed)?;
@@ -98,6 +110,18 @@ impl Database {
         }
         Ok(())
     }
+}
+
+fn bind_routed(arguments: &mut SqliteArguments, routed: Option<&Routed>) {
+    let text = |model: &String| Value::Text(Arc::from(model.as_str()));
+    let models =
+        routed.map_or([None; 3], |routed| [&routed.stt, &routed.llm, &routed.tts].map(Option::as_ref));
+    for model in models {
+        bind(arguments, model.map_or(Value::Null, text));
+    }
+    let budget = routed.map(|routed| (i64::from(routed.budget_ms), i64::from(routed.budget_overrun)));
+    bind(arguments, budget.map_or(Value::Null, |(budget_ms, _)| Value::Integer(budget_ms)));
+    bind(arguments, budget.map_or(Value::Null, |(_, overrun)| Value::Integer(overrun)));
 }
 
 /// When a session's first line started and its last one ended.
@@ -174,19 +198,42 @@ pub(crate) async fn session_list(
 fn session(row: &SqliteRow) -> Result<Session, sqlx::Error> {
     let text = |name: &str| row.try_get::<Option<String>, _>(name);
     let count = |name: &str| row.try_get::<i64, _>(name);
-    let part = |modality, requests: &str, unpriced: &str, cost: &str| {
+    let part = |modality, [requests, unpriced, cost, answered, ttfb]: [&str; 5]| {
         Ok::<_, sqlx::Error>(Part {
             modality,
             requests: count(requests)?.unsigned_abs(),
             unpriced: count(unpriced)?.unsigned_abs(),
             cost: Money(count(cost)?.into()),
+            answered: newer(row.try_get(answered))?.map_or(0, i64::unsigned_abs),
+            ttfb_micros: newer(row.try_get(ttfb))?.map_or(0, i64::unsigned_abs),
         })
     };
+    macro_rules! columns_of {
+        ($modality:literal) => {
+            [
+                concat!($modality, "_request_count"),
+                concat!($modality, "_unpriced_count"),
+                concat!($modality, "_cost_picos"),
+                concat!($modality, "_ttfb_count"),
+                concat!($modality, "_ttfb_micros"),
+            ]
+        };
+    }
     let parts = [
-        part(Modality::Stt, "stt_request_count", "stt_unpriced_count", "stt_cost_picos")?,
-        part(Modality::Llm, "llm_request_count", "llm_unpriced_count", "llm_cost_picos")?,
-        part(Modality::Tts, "tts_request_count", "tts_unpriced_count", "tts_cost_picos")?,
+        part(Modality::Stt, columns_of!("stt"))?,
+        part(Modality::Llm, columns_of!("llm"))?,
+        part(Modality::Tts, columns_of!("tts"))?,
     ];
+    let routed = match newer(row.try_get::<Option<u32>, _>("budget_ms"))? {
+        None => None,
+        Some(budget_ms) => Some(Routed {
+            stt: text("routed_stt")?,
+            llm: text("routed_llm")?,
+            tts: text("routed_tts")?,
+            budget_ms,
+            budget_overrun: row.try_get("budget_overrun")?,
+        }),
+    };
     Ok(Session {
         id: row.try_get("id")?,
         project: row.try_get("project")?,
@@ -194,7 +241,16 @@ fn session(row: &SqliteRow) -> Result<Session, sqlx::Error> {
         agent_id: text("agent_id")?,
         started_at: UnixMicros(count("started_at")?),
         ended_at: UnixMicros(count("ended_at")?),
+        routed,
         errors: count("error_count")?.unsigned_abs(),
         parts: parts.into_iter().filter(|part| part.requests > 0 || part.cost != Money::ZERO).collect(),
     })
+}
+
+/// The value of a column that a file of an older schema lacks: readers leave files as they are.
+fn newer<T>(value: Result<Option<T>, sqlx::Error>) -> Result<Option<T>, sqlx::Error> {
+    match value {
+        Err(sqlx::Error::ColumnNotFound(_)) => Ok(None),
+        value => value,
+    }
 }

@@ -80,27 +80,37 @@ pub(super) static ROLLUPS: LazyLock<Insert> = LazyLock::new(|| {
 
 /// Adds to the sums of sessions.
 pub(super) static SESSIONS: LazyLock<Insert> = LazyLock::new(|| {
+    let routed = ["routed_stt", "routed_llm", "routed_tts", "budget_ms", "budget_overrun"];
     let sums = [
         "error_count",
         "stt_request_count",
         "stt_unpriced_count",
         "stt_cost_picos",
+        "stt_ttfb_count",
+        "stt_ttfb_micros",
         "llm_request_count",
         "llm_unpriced_count",
         "llm_cost_picos",
+        "llm_ttfb_count",
+        "llm_ttfb_micros",
         "tts_request_count",
         "tts_unpriced_count",
         "tts_cost_picos",
+        "tts_ttfb_count",
+        "tts_ttfb_micros",
     ];
     let names = ["id", "project", "tenant_id", "agent_id", "started_at", "ended_at"];
-    let columns: Vec<&str> = names.into_iter().chain(sums).collect();
+    let columns: Vec<&str> = names.into_iter().chain(routed).chain(sums).collect();
     let firsts = [
         "tenant_id = coalesce(tenant_id, excluded.tenant_id)",
         "agent_id = coalesce(agent_id, excluded.agent_id)",
         "started_at = min(started_at, excluded.started_at)",
         "ended_at = max(ended_at, excluded.ended_at)",
     ];
-    let updates: Vec<String> =
-        firsts.into_iter().map(str::to_owned).chain(sums.iter().map(|column| added(column))).collect();
+    // What was told first stays, all of it: the budget says whether anything was.
+    let told =
+        |column| format!("{column} = CASE WHEN budget_ms IS NULL THEN excluded.{column} ELSE {column} END");
+    let firsts = firsts.into_iter().map(str::to_owned).chain(routed.map(told));
+    let updates: Vec<String> = firsts.chain(sums.iter().map(|column| added(column))).collect();
     Insert::new("session_totals", &columns, &format!("(id) DO UPDATE SET {}", updates.join(",")))
 });

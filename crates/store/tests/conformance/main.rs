@@ -95,6 +95,7 @@ mod sqlite {
             sessions_are_listed_by_time_and_by_cost,
             pages_of_sessions_join_in_every_order,
             the_lines_of_a_session_are_found_by_its_id,
+            a_session_keeps_the_first_route_its_lines_tell_and_sums_what_they_took,
         }
         key::{
             a_bearer_key_is_found_by_its_hash_alone,

@@ -2,7 +2,7 @@
 
 use crate::{Backend, Store, lines::*};
 use std::sync::Arc;
-use vg_core::{Line, Modality, Money, Status};
+use vg_core::{Line, Modality, Money, Routed, Status};
 use vg_store::{LineQuery, SessionOrder, SessionQuery};
 
 fn of(session: &str, line: Line) -> Line {
@@ -92,4 +92,37 @@ pub async fn the_lines_of_a_session_are_found_by_its_id<B: Backend>() {
     assert_eq!(reader.ledger_list(&query).await.unwrap(), [last, first]);
     let nobody = LineQuery { session_id: Some("vg-9".into()), ..LineQuery::default() };
     assert_eq!(reader.ledger_list(&nobody).await.unwrap(), []);
+}
+
+pub async fn a_session_keeps_the_first_route_its_lines_tell_and_sums_what_they_took<B: Backend>() {
+    let store = Store::<B>::fresh();
+    let route = |llm: &str, budget_ms| Routed {
+        stt: Some("deepgram/nova-3".into()),
+        llm: Some(llm.into()),
+        tts: None,
+        budget_ms,
+        budget_overrun: true,
+    };
+    let telling = |routed: &Routed, line: Line| Line {
+        metadata: Some(serde_json::json!({"voice": "ada", Routed::FACT: routed}).to_string().into()),
+        ..line
+    };
+    let timed = |number, modality, ttfb_micros| {
+        let ttfb_micros: Option<u64> = ttfb_micros;
+        of("vg-1", Line { modality, ttfb_micros, ..line(number, at(0)) })
+    };
+    let (first, second) = (route("groq/a", 900), route("openai/b", 400));
+    store.append([timed(1, Modality::Stt, None), timed(2, Modality::Llm, Some(100_000))]);
+    assert_eq!(store.reader().await.session_get("vg-1").await.unwrap().unwrap().budget_ms_used(), None);
+    store.append([telling(&first, timed(3, Modality::Llm, Some(300_001)))]);
+    store.append([telling(&second, timed(4, Modality::Tts, Some(50_000))), of("vg-2", line(5, at(0)))]);
+    let correction = Line { corrects: Some(line(2, at(0)).attempt_id), ..timed(6, Modality::Llm, Some(9)) };
+    store.append([correction, telling(&first, of("vg-3", Line { ttfb_micros: None, ..line(7, at(0)) }))]);
+    let reader = store.reader().await;
+    let session = async |id| reader.session_get(id).await.unwrap().unwrap();
+    // The mean of the two chats, and the one synthesis; a stream that listens has none.
+    assert_eq!(session("vg-1").await.budget_ms_used(), Some(200.0005 + 50.0));
+    assert_eq!(session("vg-1").await.routed, Some(first.clone()));
+    assert_eq!((session("vg-2").await.routed, session("vg-2").await.budget_ms_used()), (None, None));
+    assert_eq!((session("vg-3").await.routed, session("vg-3").await.budget_ms_used()), (Some(first), None));
 }

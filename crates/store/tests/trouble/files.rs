@@ -68,7 +68,7 @@ async fn an_empty_file_and_one_without_tables_become_ours() {
         assert_eq!(writer.stats().last_error, None);
         writer.close(PATIENCE);
         assert_eq!(sqlite3(&place.database(), "PRAGMA application_id"), 0x5647_5731.to_string());
-        assert_eq!(sqlite3(&place.database(), "PRAGMA user_version"), "3");
+        assert_eq!(sqlite3(&place.database(), "PRAGMA user_version"), "4");
         assert_eq!(sqlite3(&place.database(), "PRAGMA journal_mode"), "wal");
     }
 }
@@ -77,7 +77,14 @@ async fn an_empty_file_and_one_without_tables_become_ours() {
 async fn a_file_of_the_first_version_is_read_as_it_is_and_brought_up_to_date_by_a_change() {
     let place = Place::new();
     sqlite3(&place.database(), concat!("\n", include_str!("../../migrations/sqlite/0001_ledger.sql")));
+    let values = "'vg-1', 'shop', 0, 1, 0, 0, 0, 0, 2, 0, 7, 0, 0, 0";
+    let columns = "id, project, started_at, ended_at, error_count, stt_request_count, stt_unpriced_count, \
+        stt_cost_picos, llm_request_count, llm_unpriced_count, llm_cost_picos, tts_request_count, \
+        tts_unpriced_count, tts_cost_picos";
+    sqlite3(&place.database(), &format!("INSERT INTO session_totals ({columns}) VALUES ({values})"));
     let reader = Reader::open(&place.database().display().to_string()).await.unwrap();
+    let session = reader.session_get("vg-1").await.unwrap().unwrap();
+    assert_eq!((session.requests(), session.routed.as_ref()), (2, None));
     assert!(!reader.key_exists().await.unwrap());
     assert_eq!(reader.virtual_key_list().await.unwrap(), []);
     assert_eq!(reader.livekit_key_get("APIone").await.unwrap(), None);
@@ -94,6 +101,7 @@ async fn a_file_of_the_first_version_is_read_as_it_is_and_brought_up_to_date_by_
     let key = desk.virtual_key_insert(&new).await.unwrap();
     // The same reader: a process that runs sees what another one brought.
     assert_eq!(reader.virtual_key_find(&[[1; 32]]).await.unwrap(), Some(key));
+    assert_eq!(reader.session_get("vg-1").await.unwrap(), Some(session));
     let shown =
         "SELECT issued_at || ' ' || (last_used_at IS NULL) || ' ' || length(key_hash) FROM virtual_keys";
     assert_eq!(sqlite3(&place.database(), shown), "2026-03-01T00:00:00.000000+00:00 1 64");

@@ -99,6 +99,19 @@ fn days_are_utc_and_unknown_costs_are_not_zero() {
 }
 
 #[test]
+fn a_routed_session_shows_its_route_and_how_much_of_its_budget_it_took() {
+    let told = r#"{"routed":{"stt":"deepgram/nova-3","llm":"groq/a","tts":null,"budget_ms":900,"budget_overrun":false}}"#;
+    let of = |id: &str, line: Line| Line { session_id: Some(Arc::from(id)), ..line };
+    let place = place_with([
+        of("vg-1", Line { metadata: Some(told.into()), ..line(1, at(0)) }),
+        of("vg-1", Line { modality: Modality::Tts, ttfb_micros: Some(50_500), ..line(2, at(0)) }),
+        of("vg-2", line(3, at(0))),
+    ]);
+    let select = "SELECT id, routed_stt, routed_llm, routed_tts, budget_ms, budget_ms_used, budget_overrun FROM sessions";
+    assert_eq!(sqlite3(&place.database(), select), "vg-1|deepgram/nova-3|groq/a||900|250.5|0\nvg-2||||||");
+}
+
+#[test]
 fn the_ledger_refuses_changes_and_lets_go_only_of_what_lies_before_its_horizon() {
     let place = place_with([line(1, at(0)), Line { cost: Some(Money(1)), ..line(2, at(HOUR)) }]);
     let refused = |statement: &str| {

@@ -58,6 +58,13 @@ fn show(detail: &SessionDetail, printer: &mut Printer) -> Result<()> {
     printer.line(&format!("Cost: {cost}{}", unpriced.unwrap_or_default()))?;
     printer
         .line(&format!("Providers: {}", detail.providers.iter().cloned().collect::<Vec<_>>().join(", ")))?;
+    if let Some(budget_ms) = session.budget_ms {
+        let models = [&session.routed_stt, &session.routed_llm, &session.routed_tts];
+        let models: Vec<_> = models.into_iter().flatten().cloned().collect();
+        printer.line(&format!("Routed to: {}", models.join(", ")))?;
+        let used = amounts::milliseconds(session.budget_ms_used);
+        printer.line(&format!("Latency budget: {budget_ms}ms, used: {used}"))?;
+    }
     printer.line("")?;
     let mut table =
         Table::new([("Modality", Align::Left), ("Requests", Align::Right), ("Cost", Align::Right)]);
