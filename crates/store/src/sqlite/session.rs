@@ -1,6 +1,10 @@
 //! Sessions: sums over the lines of one conversation, kept as the lines are appended.
 
-use super::{Database, ledger::bind, statement};
+use super::{
+    Database,
+    ledger::bind,
+    statement::{self, SessionTexts},
+};
 use crate::{
     Error,
     columns::{self, Value},
@@ -139,31 +143,15 @@ pub(crate) async fn session_get(
     connection: &mut SqliteConnection,
     id: &str,
 ) -> Result<Option<Session>, sqlx::Error> {
-    let row = sqlx::query("SELECT * FROM session_totals WHERE id = ?").bind(id);
-    row.fetch_optional(connection).await?.map(|row| session(&row)).transpose()
+    let texts = texts(connection).await?;
+    let row = sqlx::query(texts.get.as_str()).bind(id).fetch_optional(connection).await?;
+    row.map(|row| session(&row)).transpose()
 }
 
-macro_rules! list {
-    ($key:literal, $beyond:literal, $direction:literal) => {
-        concat!(
-            "SELECT * FROM session_totals WHERE (?1 IS NULL OR project = ?1) \
-             AND (?2 IS NULL OR coalesce(tenant_id, '') = ?2) \
-             AND (?3 IS NULL OR coalesce(agent_id, '') = ?3) \
-             AND (?4 IS NULL OR started_at >= ?4) AND (?5 IS NULL OR started_at < ?5) AND (?8 IS NULL OR ",
-            $key,
-            $beyond,
-            "(SELECT ",
-            $key,
-            " FROM session_totals WHERE id = ?8) OR (id > ?8 AND ",
-            $key,
-            " = (SELECT ",
-            $key,
-            " FROM session_totals WHERE id = ?8))) ORDER BY ",
-            $key,
-            $direction,
-            ", id LIMIT ?6 OFFSET ?7"
-        )
-    };
+/// The questions as the file's schema has it. Asked each time: another process may bring it up to date.
+async fn texts(connection: &mut SqliteConnection) -> Result<&'static SessionTexts, sqlx::Error> {
+    let version = sqlx::query("PRAGMA user_version").fetch_one(connection).await?.try_get(0)?;
+    Ok(SessionTexts::of(version))
 }
 
 /// One page of sessions.
@@ -171,15 +159,12 @@ pub(crate) async fn session_list(
     connection: &mut SqliteConnection,
     query: &SessionQuery,
 ) -> Result<Vec<Session>, sqlx::Error> {
+    let texts = texts(connection).await?;
     let text = match query.order {
-        SessionOrder::Newest => list!("started_at", "<", " DESC"),
-        SessionOrder::Oldest => list!("started_at", ">", ""),
-        SessionOrder::Dearest => {
-            list!("(stt_cost_picos / 1e12 + llm_cost_picos / 1e12 + tts_cost_picos / 1e12)", "<", " DESC")
-        }
-        SessionOrder::Cheapest => {
-            list!("(stt_cost_picos / 1e12 + llm_cost_picos / 1e12 + tts_cost_picos / 1e12)", ">", "")
-        }
+        SessionOrder::Newest => texts.newest.as_str(),
+        SessionOrder::Oldest => texts.oldest.as_str(),
+        SessionOrder::Dearest => texts.dearest.as_str(),
+        SessionOrder::Cheapest => texts.cheapest.as_str(),
     };
     let rows = sqlx::query(text)
         .bind(query.project.as_deref())
@@ -198,14 +183,16 @@ pub(crate) async fn session_list(
 fn session(row: &SqliteRow) -> Result<Session, sqlx::Error> {
     let text = |name: &str| row.try_get::<Option<String>, _>(name);
     let count = |name: &str| row.try_get::<i64, _>(name);
+    // A file of an older schema has no times.
+    let known = |name: &str| row.try_get::<Option<i64>, _>(name).map(Option::unwrap_or_default);
     let part = |modality, [requests, unpriced, cost, answered, ttfb]: [&str; 5]| {
         Ok::<_, sqlx::Error>(Part {
             modality,
             requests: count(requests)?.unsigned_abs(),
             unpriced: count(unpriced)?.unsigned_abs(),
             cost: Money(count(cost)?.into()),
-            answered: newer(row.try_get(answered))?.map_or(0, i64::unsigned_abs),
-            ttfb_micros: newer(row.try_get(ttfb))?.map_or(0, i64::unsigned_abs),
+            answered: known(answered)?.unsigned_abs(),
+            ttfb_micros: known(ttfb)?.unsigned_abs(),
         })
     };
     macro_rules! columns_of {
@@ -224,7 +211,7 @@ fn session(row: &SqliteRow) -> Result<Session, sqlx::Error> {
         part(Modality::Llm, columns_of!("llm"))?,
         part(Modality::Tts, columns_of!("tts"))?,
     ];
-    let routed = match newer(row.try_get::<Option<u32>, _>("budget_ms"))? {
+    let routed = match row.try_get::<Option<u32>, _>("budget_ms")? {
         None => None,
         Some(budget_ms) => Some(Routed {
             stt: text("routed_stt")?,
@@ -245,12 +232,4 @@ fn session(row: &SqliteRow) -> Result<Session, sqlx::Error> {
         errors: count("error_count")?.unsigned_abs(),
         parts: parts.into_iter().filter(|part| part.requests > 0 || part.cost != Money::ZERO).collect(),
     })
-}
-
-/// The value of a column that a file of an older schema lacks: readers leave files as they are.
-fn newer<T>(value: Result<Option<T>, sqlx::Error>) -> Result<Option<T>, sqlx::Error> {
-    match value {
-        Err(sqlx::Error::ColumnNotFound(_)) => Ok(None),
-        value => value,
-    }
 }
