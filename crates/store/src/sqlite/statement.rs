@@ -105,7 +105,7 @@ const SESSION_SUMS: [&str; 16] = [
 ];
 
 /// The schema version that brought routes and times to sessions.
-const ROUTES_SINCE: i64 = 3;
+const ROUTES_SINCE: i64 = 4;
 
 /// Adds to the sums of sessions.
 pub(super) static SESSIONS: LazyLock<Insert> = LazyLock::new(|| {
