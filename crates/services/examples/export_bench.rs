@@ -177,7 +177,7 @@ async fn write(name: &str, path: &Path, last: &str) {
     let days = Days::parse("2026-01-01", last).unwrap();
     let (mut out, started) = (Count::default(), Instant::now());
     let args = ExportArgs { days, project: None, format };
-    let exported = export(&ledger, &args, &Config::default(), &mut out).await.unwrap();
+    let exported = export(&ledger, &args, &Config::without_file(), &mut out).await.unwrap();
     let took = started.elapsed().as_secs_f64();
     let Exported { lines, records, .. } = exported;
     println!(

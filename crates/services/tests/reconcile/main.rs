@@ -83,7 +83,7 @@ async fn lines_that_the_ledger_lost_are_counted_and_priced() {
             _ => Reason::OnlyTheirs,
         };
         let (requests, amount) = sums(&report, &reason);
-        assert_eq!(reasons(&report), [reason.clone()], "{said}");
+        assert_eq!(reasons(&report), std::slice::from_ref(&reason), "{said}");
         assert!(is_near(amount, worth), "{amount} {said}");
         if reason == Reason::OnlyTheirs {
             assert_eq!(requests, lost.len() as i128, "{said}");

@@ -275,10 +275,10 @@ const THOUSAND: u64 = 1_000;
 const MINUTE: u64 = 60;
 const HOUR: u64 = 3_600;
 
-/// List prices in dollars, as the providers' pages had them in 2026-08, none of them taken from the product's book:
-/// openai.com/api/pricing, claude.com/pricing, deepgram.com/pricing, groq.com/pricing, assemblyai.com/pricing.
-/// ElevenLabs and Cartesia count in credits: elevenlabs.io/pricing/api, cartesia.ai/pricing. ElevenLabs lists hearing
-/// in dollars an hour; here those are as many of its credits as cost the same.
+/// List prices in dollars of 2026-08, by the unit that each provider's page lists, after the figures and source notes of
+/// the product's price data: what is independent of the book is the arithmetic, not the figure. ElevenLabs and Cartesia
+/// count in credits. ElevenLabs lists hearing in dollars an hour; here those are as many of its credits as cost the
+/// same.
 const LIST: &[(&str, &str, Unit, &str, u64)] = &[
     ("openai", "gpt-4.1", Unit::InputTokens, "2.00", MILLION),
     ("openai", "gpt-4.1", Unit::CachedInputTokens, "0.50", MILLION),
