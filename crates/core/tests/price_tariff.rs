@@ -268,6 +268,7 @@ fn problems_of_overrides_are_told_with_their_place() {
             "prices:\n  overrides:\n    - { model: deepgram/nova-3, input_audio_ksecond: 1 }",
             "prices.overrides[0].input_audio_ksecond: unknown key (f:3:33), did you mean 'input_audio_kseconds'",
         ),
+        ("prices: { overrides: [{ discount: 5% }] }", "prices.overrides[0].model: is required (f:1:23)"),
         (
             "prices: { overrides: [{ model: nova-3, discount: 5% }] }",
             "prices.overrides[0].model: must be `provider/model` or `provider/*`, not `nova-3` (f:1:32)",

@@ -113,6 +113,9 @@ impl Reader<'_> {
             EXAMPLE,
             "the price, as `voicegw prices show` names it; `provider/*` is all of one",
         );
+        if self.find(key).is_none() {
+            self.problem(key, "is required", self.position_of(key));
+        }
         let name = name.get().unwrap_or_default().to_lowercase();
         match name.split_once('/') {
             Some((provider, model)) if !provider.is_empty() && !model.is_empty() => {

@@ -435,7 +435,8 @@ impl<'a> Reader<'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    fn find(&self, key: &str) -> Option<&'a Node> {
+    /// What the file has at `key`.
+    pub(super) fn find(&self, key: &str) -> Option<&'a Node> {
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         Some(&entry.value).filter(|node| !node.is_null())
     }
