@@ -219,9 +219,9 @@ def test_without_latency_tracking_lines_have_no_latency(quick: Stage) -> None:
 
 
 def test_a_slow_first_output_is_warned_about(quick: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    quick.write_config("latency: {ttfb_warning_ms: 100}\n")
+    quick.write_config("latency: {ttfb_warning_ms: 1000}\n")
     use(quick.config)
-    quick.sim.fault("openai", "llm", "slow", value=300)
+    quick.sim.fault("openai", "llm", "slow", value=1_500)
 
     async def work() -> None:
         for _ in range(2):
@@ -231,7 +231,7 @@ def test_a_slow_first_output_is_warned_about(quick: Stage, caplog: pytest.LogCap
     warned = [record.getMessage() for record in caplog.records if "ttfb_warning_ms" in record.getMessage()]
     assert len(warned) == 1
     assert warned[0].startswith("llm openai/gpt-4.1-mini took ")
-    assert warned[0].endswith(" ms to its first output, above latency.ttfb_warning_ms = 100")
+    assert warned[0].endswith(" ms to its first output, above latency.ttfb_warning_ms = 1000")
 
 
 def test_speech_outside_of_any_session_of_livekit_belongs_to_the_context(quick: Stage) -> None:

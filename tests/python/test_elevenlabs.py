@@ -456,8 +456,9 @@ def test_a_recording_is_one_line_with_the_seconds_that_were_found(quick: Stage, 
     assert seconds_of(line) == (1_700_000_000, 1_700_000_000)
     assert line["sources"]["audio_nanos"] == "provider_reported"
     assert line["metadata"]["language"] == "en"
-    # USD 0.061111 for a thousand seconds of v2; the book has no price for v1.
-    assert line["cost_picos"] == (1_700_000_000 * 61_111 // 1_000_000 if model == "scribe_v2" else None)
+    # USD 0.061111 for a thousand seconds of either; of v1 the supplement knows it.
+    assert line["cost_picos"] == 1_700_000_000 * 61_111 // 1_000_000
+    assert line["pricing_source"].startswith("voice-prices@" if model == "scribe_v2" else "voicegateway-supplement@")
     quick.assert_equals_bill()
 
 

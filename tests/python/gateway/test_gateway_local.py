@@ -72,7 +72,9 @@ def test_a_stream_closed_in_mid_utterance_asks_for_no_transcript(gateway: Gatewa
     line = gateway.line()
     assert line["status"] in ("cancelled", "success")
     assert_free(line, "local/whisper-large-v3")
-    gateway.assert_equals_bill()
+    # A request that is cut before the server has all of it is in the ledger alone.
+    if line["status"] == "success":
+        gateway.assert_equals_bill()
 
 
 @pytest.mark.parametrize(("local", "cloud"), [(True, False), (False, True)])

@@ -131,7 +131,7 @@ error: the configuration does not load
 
 #[test]
 fn sections_without_effect_and_odd_keys_are_told_on_stderr() {
-    let file = "workers: { enabled: true }\nserve: { prot: 1 }\n";
+    let file = "workers: { enabled: true }\nserve: { prot: 1 }\nprices: { stale_after_days: 0 }\n";
     let outcome = Machine::new().with_config(file).with("OPENAI_API_KEY", "k").run("status");
     assert_eq!(
         outcome.err,

@@ -248,6 +248,11 @@ fn opening(path: &Path, source: sqlx::Error) -> Error {
     }
 }
 
+/// How many of the steps a file has had. Asked each time: another process may bring it up to date.
+pub(super) async fn version(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query("PRAGMA user_version").fetch_one(connection).await?.try_get(0)
+}
+
 /// Options for reading the file, once it is known to be ours and of a version we read.
 pub(crate) async fn open_for_reading(path: &Path) -> Result<SqliteConnectOptions, Error> {
     match owner(path, None).await? {

@@ -1,5 +1,6 @@
 //! Keys of projects: the statements that read them.
 
+use super::file::version;
 use crate::key::{Issue, LivekitKey, VirtualKey};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use vg_core::UnixMicros;
@@ -7,10 +8,9 @@ use vg_core::UnixMicros;
 /// The schema version that brought keys; a file of an older one has none.
 const SINCE: i64 = 2;
 
-/// Whether the file is of a version that has keys. Asked each time: another process may bring it up to date.
+/// Whether the file is of a version that has keys.
 async fn has_keys(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    let version: i64 = sqlx::query("PRAGMA user_version").fetch_one(connection).await?.try_get(0)?;
-    Ok(version >= SINCE)
+    Ok(version(connection).await? >= SINCE)
 }
 
 /// Whether any key was ever issued, revoked ones included.

@@ -1,5 +1,6 @@
 //! Reconciliations: the statements that read them.
 
+use super::file::version;
 use crate::reconciliation::{NewReconciliation, Reconciliation};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use vg_core::{Money, UnixMicros};
@@ -8,8 +9,7 @@ use vg_core::{Money, UnixMicros};
 const SINCE: i64 = 3;
 
 async fn is_there(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    let version: i64 = sqlx::query("PRAGMA user_version").fetch_one(connection).await?.try_get(0)?;
-    Ok(version >= SINCE)
+    Ok(version(connection).await? >= SINCE)
 }
 
 /// The newest first.

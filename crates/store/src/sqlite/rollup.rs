@@ -1,6 +1,6 @@
 //! Hourly rollups: sums and latency sketches by series, kept as the lines are appended.
 
-use super::{Database, ledger::bind, session::named, statement};
+use super::{Database, file::version, ledger::bind, session::named, statement};
 use crate::{
     Error,
     columns::{self, Value},
@@ -11,7 +11,7 @@ use futures_util::TryStreamExt;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteArguments, sqlite::SqliteRow};
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 use vg_core::{Line, Modality, Money, Quantity, Status, UnixMicros};
 
@@ -271,15 +271,32 @@ fn word<T: std::str::FromStr<Err = vg_core::Error>>(
         .map_err(|error: vg_core::Error| sqlx::Error::Decode(Box::new(error)))
 }
 
-const ROWS: &str =
-    concat!("SELECT * FROM (SELECT * FROM rollups WHERE hour >= ?1 AND hour < ?2) AS sums", of_series!());
+/// The schema version that brought the count of requests that used something; before, all of them are taken for such.
+const USED_SINCE: i64 = 3;
+
+/// The rollups of a window, for a file of this version. Another process may bring it up to date under a reader, so
+/// columns are named: a prepared statement must not find more of them than it had.
+fn rows_text(version: i64) -> &'static str {
+    static TEXTS: LazyLock<[String; 2]> = LazyLock::new(|| {
+        ["request_count AS used_count", "used_count"].map(|used| {
+            let quantities = Quantity::ALL.map(Quantity::as_str).join(",");
+            format!(
+                "SELECT hour, modality, provider, model_id, pricing_source, request_count, unpriced_count, {used}, \
+                 cost_picos, {quantities} FROM (SELECT * FROM rollups WHERE hour >= ?1 AND hour < ?2) AS sums{}",
+                of_series!()
+            )
+        })
+    });
+    let [before, since] = &*TEXTS;
+    if version < USED_SINCE { before } else { since }
+}
 
 /// What was used in a window, by model. Sums are made here, where they cannot overflow.
 pub(crate) async fn rollup_usage(
     connection: &mut SqliteConnection,
     query: &CostQuery,
 ) -> Result<Vec<UsageRow>, sqlx::Error> {
-    let rows = window!(ROWS, query).fetch_all(connection).await?;
+    let rows = window!(rows_text(version(connection).await?), query).fetch_all(connection).await?;
     Ok(usage_by(&rows, |_| Ok(()))?.into_values().collect())
 }
 
@@ -288,7 +305,7 @@ pub(crate) async fn rollup_hours(
     connection: &mut SqliteConnection,
     query: &CostQuery,
 ) -> Result<Vec<HourRow>, sqlx::Error> {
-    let rows = window!(ROWS, query).fetch_all(connection).await?;
+    let rows = window!(rows_text(version(connection).await?), query).fetch_all(connection).await?;
     let by_hour = usage_by(&rows, |row| {
         Ok((row.try_get::<i64, _>("hour")?, row.try_get::<&str, _>("pricing_source")?.is_empty()))
     })?;

@@ -2,6 +2,7 @@
 
 use super::{
     Database,
+    file::version,
     ledger::bind,
     statement::{self, SessionTexts},
 };
@@ -150,8 +151,7 @@ pub(crate) async fn session_get(
 
 /// The questions as the file's schema has it. Asked each time: another process may bring it up to date.
 async fn texts(connection: &mut SqliteConnection) -> Result<&'static SessionTexts, sqlx::Error> {
-    let version = sqlx::query("PRAGMA user_version").fetch_one(connection).await?.try_get(0)?;
-    Ok(SessionTexts::of(version))
+    Ok(SessionTexts::of(version(connection).await?))
 }
 
 /// One page of sessions.
