@@ -88,6 +88,14 @@ impl Reason {
         }
     }
 
+    /// Whether it is about what was used; the others are about what that costs.
+    pub(super) const fn is_quantity(&self) -> bool {
+        matches!(
+            self,
+            Reason::OnlyTheirs | Reason::OnlyOurs | Reason::Quantity | Reason::Unpriced | Reason::CutOff { .. }
+        )
+    }
+
     /// Whether it says where the difference comes from; the others only say of what kind it is.
     pub const fn explains(&self) -> bool {
         !matches!(self, Reason::Quantity | Reason::Price | Reason::Amount)

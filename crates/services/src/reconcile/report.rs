@@ -232,6 +232,14 @@ impl Report {
         units.all(|unit| unit == first).then_some(first)
     }
 
+    /// What the provider's own quantities of a model cost by our prices: the third side, between the ledger's cost and
+    /// what is charged. `None` when one of the two is missing.
+    pub fn expected(&self, row: &ReportRow) -> Option<Money> {
+        let (ours, _) = row.money()?;
+        let of_quantity = self.causes.iter().filter(|cause| cause.model == row.model && cause.reason.is_quantity());
+        Some(ours + of_quantity.map(|cause| cause.amount).sum())
+    }
+
     /// What no cause explains, in money: other quantities and other prices.
     pub fn unexplained(&self) -> Money {
         self.causes.iter().filter(|cause| !cause.reason.explains()).map(|cause| cause.amount).sum()
@@ -288,6 +296,7 @@ impl Report {
                     "units_diff_pct": number(row.units_percent(4)),
                     "vg_cost": money(row.vg_cost),
                     "provider_cost": money(row.provider_cost),
+                    "expected_cost": money(self.expected(row)),
                     "cost_diff_abs": money(row.more_cost()),
                     // Text, so that no reader rounds it.
                     "cost_diff_exact": row.more_cost().map(|amount| amount.to_string()),

@@ -252,6 +252,21 @@ fn a_discount_is_one_percentage() {
 }
 
 #[test]
+fn a_bill_at_the_price_of_another_date_names_that_date() {
+    // OpenAI's o3 became cheaper on 2025-06-10.
+    let desk = Desk::of("openai");
+    let requests = month(&[("o3", Modality::Llm)]);
+    let before = Days::parse("2025-06-01", "2025-06-01").unwrap().window().since.unwrap().0;
+    let mut bill = desk.bill(&requests, 0);
+    for (row, request) in bill.iter_mut().zip(&requests) {
+        row.amount = Some(desk.price(&Request { at: before, ..request.clone() }));
+    }
+    let report = desk.reconcile(&desk.ledger(&requests), &bill);
+    assert_eq!(reasons(&report), [Reason::Revision { date: "2025-06-09".to_owned() }]);
+    assert_eq!((report.unexplained(), report.flagged()), (Money::ZERO, 1));
+}
+
+#[test]
 fn amounts_that_are_rounded_are_off_by_their_digits() {
     let desk = Desk::of("openai");
     let requests = month(&OPENAI);
