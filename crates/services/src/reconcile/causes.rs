@@ -92,7 +92,11 @@ impl Reason {
     pub(super) const fn is_quantity(&self) -> bool {
         matches!(
             self,
-            Reason::OnlyTheirs | Reason::OnlyOurs | Reason::Quantity | Reason::Unpriced | Reason::CutOff { .. }
+            Reason::OnlyTheirs
+                | Reason::OnlyOurs
+                | Reason::Quantity
+                | Reason::Unpriced
+                | Reason::CutOff { .. }
         )
     }
 

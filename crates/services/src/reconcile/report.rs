@@ -236,7 +236,8 @@ impl Report {
     /// what is charged. `None` when one of the two is missing.
     pub fn expected(&self, row: &ReportRow) -> Option<Money> {
         let (ours, _) = row.money()?;
-        let of_quantity = self.causes.iter().filter(|cause| cause.model == row.model && cause.reason.is_quantity());
+        let of_quantity =
+            self.causes.iter().filter(|cause| cause.model == row.model && cause.reason.is_quantity());
         Some(ours + of_quantity.map(|cause| cause.amount).sum())
     }
 
