@@ -10,7 +10,7 @@ import urllib.request
 from typing import Any
 
 from booked import Stage, use
-from conversing import ONCE, answer, heard, listen, run, say, silence, tone
+from conversing import OLDEST, ONCE, answer, heard, listen, run, say, silence, tone
 from simulator import voicegw
 
 from voicegateway import inference
@@ -98,7 +98,9 @@ def test_the_ledger_of_real_clients_is_what_every_provider_bills(quick: Stage, t
     quick.write_config(section(quick))
     use(quick.config)
     quick.sim.fault("openai", "llm", "status", value=429)
-    quick.sim.fault("deepgram", "tts", "status", value=503)
+    # The oldest LiveKit has no text left to say when it tries a stream again.
+    if not OLDEST:
+        quick.sim.fault("deepgram", "tts", "status", value=503)
     run(converse)
     quick.lines()
     for provider in BILLS:
