@@ -23,7 +23,8 @@ test: test-rust test-python test-compat test-local test-load ## Run the tests: R
 
 # What says little of an old LiveKit that the newest does not say: left to test-all.
 LATER := $(addprefix tests/python/,gateway/test_openai_sdk.py gateway/test_gateway_trouble.py test_collector.py \
-	test_matrix.py test_sim_with_plugins.py)
+	test_examples.py test_gateway_object.py test_local_missing.py test_matrix.py test_models.py test_reconcile.py \
+	test_sim_with_plugins.py)
 # Half a minute of conversation with each stack: left to test-all too.
 STACKS := tests/python/test_stacks.py
 
