@@ -26,7 +26,7 @@ pub use requests::{Requests, Unmatched, requests};
 pub use side::Unit;
 
 use crate::{Days, Error, Ledger};
-use compare::{DAY, Frame, HOUR};
+use compare::{DAY, Frame};
 use vg_core::{Money, UnixMicros, config::Tolerances, price::Book, provider::Provider};
 use vg_providers::statement::Row;
 use vg_store::CostQuery;
@@ -85,5 +85,5 @@ pub async fn reconcile(ledger: &Ledger, asked: &Asked<'_>, rows: &[Row]) -> Resu
 /// A whole hour of a day, for messages about zones: `+05:00`.
 fn zone_text(zone: i64) -> String {
     let sign = if zone < 0 { '-' } else { '+' };
-    format!("{sign}{:02}:00", zone.abs() * HOUR / HOUR)
+    format!("{sign}{:02}:00", zone.abs())
 }

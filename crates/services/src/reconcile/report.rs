@@ -182,7 +182,7 @@ impl Report {
         if compared.zone != 0 {
             notes.push(format!(
                 "the provider's days are those of UTC{}: its dates fit the ledger's hours there",
-                zone_text(-compared.zone)
+                zone_text(compared.zone)
             ));
         }
         if compared.outside > 0 {
@@ -365,7 +365,7 @@ impl Reason {
     /// What there is to say beyond the word.
     pub fn detail(&self) -> Option<String> {
         match self {
-            Reason::CutOff { zone } => Some(format!("days of UTC{}", zone_text(-zone))),
+            Reason::CutOff { zone } => Some(format!("days of UTC{}", zone_text(*zone))),
             Reason::Revision { date } => Some(format!("the price of {date}")),
             Reason::Discount { basis_points } => {
                 Some(format!("{} % off", quotient(i128::from(*basis_points), 100, 2)))

@@ -234,6 +234,9 @@ fn days_of_another_zone_are_seen_and_only_their_edges_differ() {
         let requests = month(&OPENAI);
         let report = desk.reconcile(&desk.ledger(&requests), &desk.bill(&requests, zone));
         assert_eq!(reasons(&report), [Reason::CutOff { zone }], "{zone}");
+        let sign = if zone < 0 { '-' } else { '+' };
+        let said = format!("days of UTC{sign}{:02}:00", zone.abs());
+        assert_eq!(report.causes[0].reason.detail(), Some(said));
         assert_eq!(report.unexplained(), Money::ZERO);
     }
 }
