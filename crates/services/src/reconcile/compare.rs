@@ -71,6 +71,8 @@ pub(super) struct Compared {
     pub pairs: BTreeMap<Model, Pair>,
     /// Hours from UTC at which the provider's days begin, when they are not UTC's.
     pub zone: i64,
+    /// How long after midnight in UTC the bill's days begin, in microseconds, where it tells their instants.
+    pub offset: i64,
     /// Rows of the bill that lie outside the period.
     pub outside: u64,
     /// Whether credits came without a price for them.
@@ -141,7 +143,7 @@ impl Frame<'_> {
                 *cell.ours.get_or_insert_default() += ours;
             }
         }
-        Compared { pairs, zone, outside, unpriced_credits }
+        Compared { pairs, zone, offset: days.offset, outside, unpriced_credits }
     }
 
     /// The zone whose days fit the bill's dates far better than UTC's do; 0 when none does.

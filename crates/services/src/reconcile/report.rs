@@ -3,7 +3,7 @@
 use super::{
     Asked,
     causes::{Cause, Reason},
-    compare::{Compared, Model, Pair},
+    compare::{Compared, HOUR, Model, Pair},
     number::quotient,
     requests::Requests,
     side::Unit,
@@ -183,6 +183,12 @@ impl Report {
             notes.push(format!(
                 "the provider's days are those of UTC{}: its dates fit the ledger's hours there",
                 zone_text(compared.zone)
+            ));
+        }
+        if compared.offset != 0 {
+            notes.push(format!(
+                "the bill's days begin {} h after midnight in UTC, and so do those of the ledger here",
+                quotient(compared.offset.into(), HOUR.into(), 1)
             ));
         }
         if compared.outside > 0 {

@@ -117,6 +117,8 @@ async fn days_cut_in_another_zone_are_recognized() {
         // OpenAI tells the instants of its days; of Deepgram there are dates alone.
         let expected: &[Reason] = if provider == "deepgram" { &[Reason::CutOff { zone: -8 }] } else { &[] };
         assert_eq!((reasons.as_slice(), report.unexplained()), (expected, Money::ZERO), "{said}");
+        let note = if provider == "deepgram" { "UTC-08:00" } else { "begin 8.0 h after midnight" };
+        assert!(report.notes.iter().any(|said| said.contains(note)), "{said}");
     }
 }
 
