@@ -252,11 +252,19 @@ impl Report {
         self.causes.iter().filter(|cause| !cause.reason.explains()).map(|cause| cause.amount).sum()
     }
 
-    /// What no cause explains of one modality, in its unit.
-    pub fn unexplained_units(&self, modality: Option<Modality>) -> i128 {
-        let of =
-            self.causes.iter().filter(|cause| !cause.reason.explains() && cause.model.modality == modality);
-        of.map(|cause| cause.units).sum()
+    /// The same in quantities, for each unit that rows on both sides are counted in.
+    pub fn unexplained_units(&self) -> Vec<(Unit, i128)> {
+        let mut sums: Vec<(Unit, i128)> = Vec::new();
+        for row in self.rows.iter().filter(|row| !row.is_one_sided()) {
+            let of_row =
+                self.causes.iter().filter(|cause| cause.model == row.model && !cause.reason.explains());
+            let left: i128 = of_row.map(|cause| cause.units).sum();
+            match sums.iter_mut().find(|(unit, _)| *unit == row.unit) {
+                Some((_, sum)) => *sum += left,
+                None => sums.push((row.unit, left)),
+            }
+        }
+        sums
     }
 
     /// As CSV (RFC 4180), a row a model. What one side lacks is empty where a number would mean something else.

@@ -106,27 +106,11 @@ fn causes(report: &Report, printer: &mut Printer) -> Result<()> {
         }
         printer.table(&table)?;
     }
-    let units: Vec<_> = report.rows.iter().filter(|row| !row.is_one_sided()).map(|row| (row.unit, row)).fold(
-        Vec::new(),
-        |mut units: Vec<(&ReportRow, i128)>, (unit, row)| {
-            let left = report.causes.iter().filter(|c| c.model == row.model && !c.reason.explains());
-            let left = left.map(|cause| cause.units).sum::<i128>();
-            match units.iter_mut().find(|(known, _)| known.unit == unit) {
-                Some((_, sum)) => *sum += left,
-                None => units.push((row, left)),
-            }
-            units
-        },
-    );
-    let units: Vec<_> = units
-        .into_iter()
-        .map(|(row, left)| format!("{} {}", row.units(Some(left), 0), row.unit.label()))
-        .collect();
-    let money = report.unexplained().to_fixed(6);
-    printer.line(&format!(
-        "Unexplained: {}",
-        units.into_iter().chain([format!("{money} USD")]).collect::<Vec<_>>().join(", ")
-    ))
+    let units = report.unexplained_units().into_iter();
+    let units = units.map(|(unit, left)| format!("{} {}", unit.written(left, 0), unit.label()));
+    let money = format!("{} USD", report.unexplained().to_fixed(6));
+    let all: Vec<_> = units.chain([money]).collect();
+    printer.line(&format!("Unexplained: {}", all.join(", ")))
 }
 
 fn cause_cells(report: &Report, cause: &Cause) -> [String; 5] {
